@@ -1,0 +1,63 @@
+"""pyproject.toml (ranges), constraints.txt (exact versions) and environment.yml agree."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+
+ASKED_FOR = ("jupyterlab", "torch", "torchvision", "matplotlib", "ipywidgets", "nbval", "numpy")
+
+
+def declared() -> dict[str, Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    return {canonicalize_name(r.name): r for r in map(Requirement, lines)}
+
+
+def pinned() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line.strip() and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def conda_entries() -> tuple[list[str], list[str]]:
+    content = yaml.safe_load((ROOT / "environment.yml").read_text())
+    from_conda = [entry for entry in content["dependencies"] if isinstance(entry, str)]
+    (from_pip,) = [entry["pip"] for entry in content["dependencies"] if isinstance(entry, dict)]
+    return from_conda, from_pip
+
+
+@pytest.mark.parametrize("name", sorted(declared()))
+def test_pin_lies_in_declared_range(name):
+    assert pinned()[name] in declared()[name].specifier
+
+
+@pytest.mark.parametrize("name", sorted(declared()))
+def test_conda_installs_the_pinned_version(name):
+    _, from_pip = conda_entries()
+    assert f"{name}=={pinned()[name]}" in from_pip
+
+
+def test_conda_installs_nothing_else_and_the_course_itself():
+    from_conda, from_pip = conda_entries()
+    expected = {f"{name}=={pinned()[name]}" for name in declared()}
+    assert set(from_pip) == expected | {"--constraint constraints.txt", "--editable ."}
+    assert {entry.partition(">")[0] for entry in from_conda} == {"python", "pip"}
+
+
+def test_python_ranges_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    from_conda, _ = conda_entries()
+    (python,) = [Requirement(entry) for entry in from_conda if entry.startswith("python")]
+    minimum = project["requires-python"].removeprefix(">=")
+    assert minimum in python.specifier
+    assert f"3.{int(minimum.split('.')[1]) - 1}" not in python.specifier
+
+
+def test_every_package_that_was_asked_for_is_declared():
+    assert set(ASKED_FOR) <= set(declared())
