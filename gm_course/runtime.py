@@ -59,7 +59,9 @@ def setup(seed: int = 0) -> Runtime:
         DeviceError: If ``GM_COURSE_DEVICE`` names a device this machine does not have.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ArgumentError(f"setup: seed must be a whole number from 0 to 2**32 - 1; got {seed!r}.")
+        raise ArgumentError(
+            f"setup: seed must be a whole number from 0 to 2**32 - 1; got {seed!r}."
+        )
     profile = os.environ.get("GM_COURSE_PROFILE", "quick")
     if profile not in PROFILES:
         raise ArgumentError(
