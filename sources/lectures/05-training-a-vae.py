@@ -1,0 +1,690 @@
+# %% [markdown]
+# # 5 · Training a variational autoencoder (变分自编码器, VAE)
+#
+# *Section 13.2.6 of the chapter.*
+#
+# The previous lectures set the stage. A latent-variable model $p(x,z;\theta)=p(x|z;\theta)\,p(z)$ explains an image $x$ by
+# a **latent variable** (隐变量) $z$. An **inference network** (推断网络) turns $x$ into an approximate posterior (后验)
+# $q(z|x;\phi)=N(z;\mu_I,\operatorname{diag}\sigma_I^2)$, a **generator network** (生成网络) turns $z$ into a distribution
+# of images, and the **evidence lower bound** (证据下界, ELBO) is what both networks maximise. This lecture makes that
+# objective computable, trains it on handwritten digits, and looks hard at what comes out.
+#
+# **After this lecture you will be able to**
+#
+# - estimate the ELBO with $M$ samples and say what a larger $M$ buys;
+# - replace part of that estimate by the closed-form Gaussian KL, and say when this helps and when it does not;
+# - derive the simplified objective (13.28), name every constant that was dropped, and spot two misprints of it;
+# - train a VAE, read its two loss terms, and draw its latent manifold (隐变量流形);
+# - measure how far the ELBO lies below the log-likelihood;
+# - predict when a VAE stops using its latent variables (posterior collapse, 后验坍塌), and measure it.
+#
+# **You need** lectures 2 to 4, or this one fact about them: for every distribution $q$,
+#
+# $$\log p(x) = \underbrace{E_{z\sim q}\big[\log p(x,z)-\log q(z)\big]}_{\text{ELBO}(q,x)}
+#   + \underbrace{\mathrm{KL}\big(q(z),\,p(z|x)\big)}_{\ge 0},$$
+#
+# so the ELBO bounds $\log p(x)$ from below, and the gap closes exactly when $q$ is the posterior. All logarithms are natural,
+# so everything is measured in nats.
+
+# %%
+import itertools
+import math
+
+import torch
+from torch import nn
+
+import gm_course
+from gm_course.claims import claim, claim_between
+
+runtime = gm_course.setup(seed=0)
+
+# %% [markdown]
+# ## 1 · The ELBO by Monte Carlo
+#
+# The ELBO is an expectation over $z\sim q$. With samples $z^{(1)},\dots,z^{(M)}$ from $q$ the obvious estimate is
+#
+# $$\widehat{\text{ELBO}}_M = \frac1M\sum_{m=1}^{M}\Big[\log p(x,z^{(m)})-\log q(z^{(m)})\Big],
+#   \qquad z^{(m)}=\mu_I+\sigma_I\odot\varepsilon^{(m)},\quad \varepsilon^{(m)}\sim N(0,I).$$
+#
+# (The chapter writes the samples this way, by *reparameterisation*, 再参数化, so that gradients can flow through them.) Two claims
+# belong to this formula: it is **unbiased** for every $M$, and its **variance falls as $1/M$** (`monte-carlo-elbo`).
+#
+# To test claims about an estimate we need the exact value. One model provides it: with $z\sim N(0,I)$ and
+# $x|z\sim N(Wz+b,\lambda I)$ everything is Gaussian, so evidence and posterior have formulas. Here $x$ has three dimensions and
+# $z$ has two, and we choose a $q$ that is deliberately *not* the posterior.
+
+# %%
+from gm_course.distributions import DiagonalGaussian, LinearGaussianModel
+
+model = LinearGaussianModel(
+    weight=torch.tensor([[1.0, 0.3], [-0.5, 0.8], [0.2, -1.0]], dtype=torch.float64),
+    offset=torch.tensor([0.1, 0.0, -0.2], dtype=torch.float64),
+    var=0.25,
+)
+x = torch.tensor([[0.8, -0.6, 0.4]], dtype=torch.float64)  # one example, (1, D)
+posterior_mean, posterior_cov = model.posterior(x)  # (1, d), (d, d)
+
+q = DiagonalGaussian(mean=posterior_mean + 0.25, var=1.5 * posterior_cov.diagonal()[None])
+
+# %% [markdown]
+# The exact ELBO can be had in two ways that share no step. Directly, because the expectation of a squared distance is known:
+#
+# $$E_q[\log p(x|z)] = \log N(x;W\mu_I+b,\lambda I)-\frac{1}{2\lambda}\operatorname{tr}\!\big(W\operatorname{diag}(\sigma_I^2)W^\top\big),$$
+#
+# from which $\mathrm{KL}(q,p(z))$ is subtracted. Or from the decomposition above, as $\log p(x)-\mathrm{KL}(q,p(z|x))$.
+
+# %%
+from gm_course.divergences import gaussian_kl, gaussian_kl_general
+
+W = model.weight
+trace = (W.square() * q.var).sum()  # tr(W diag(σ²) Wᵀ)
+expected_reconstruction = model.likelihood(q.mean).log_prob(x) - trace / (2 * model.var)
+exact_elbo = (expected_reconstruction - gaussian_kl(q.mean, q.var)).item()
+
+log_evidence = model.log_evidence(x).item()
+gap = gaussian_kl_general(q.mean[0], q.var[0].diag(), posterior_mean[0], posterior_cov).item()
+
+claim("both ways give the same ELBO, to 1e-12", abs(exact_elbo - (log_evidence - gap)) < 1e-12)
+claim("the ELBO lies below log p(x)", exact_elbo < log_evidence)
+
+# %% [markdown]
+# Now the estimate itself, $M$ samples at a time and 20,000 times over, so that its mean and variance can be seen. This is the
+# formula above, word for word.
+
+
+# %%
+def log_weights(count: int, generator: torch.Generator) -> torch.Tensor:
+    """log p(x,z) − log q(z) at ``count`` samples of q; shape (count,)."""
+    noise = torch.randn(count, 2, generator=generator, dtype=torch.float64)
+    z = q.mean + q.var.sqrt() * noise  # μ_I + σ_I ⊙ ε, (count, d)
+    return model.joint_log_prob(x, z) - q.log_prob(z)
+
+
+repetitions = 20_000
+generator = torch.Generator().manual_seed(1)
+estimates = {
+    M: log_weights(repetitions * M, generator).reshape(repetitions, M).mean(dim=1)
+    for M in (1, 10, 100)
+}
+
+# %%
+for M, values in estimates.items():
+    standard_error = values.std() / repetitions**0.5
+    claim(
+        f"M = {M:3}: the mean is within 5 standard errors of the exact ELBO",
+        abs(values.mean() - exact_elbo) < 5 * standard_error,
+    )
+for M in (10, 100):
+    ratio = estimates[1].var() / estimates[M].var()
+    claim_between(f"variance at M = 1 over variance at M = {M}", ratio, 0.9 * M, 1.1 * M)
+
+# %%
+from gm_course import plotting
+
+plotting.estimate_histograms(
+    {f"M = {M}": values for M, values in estimates.items()},
+    lines={"exact ELBO": exact_elbo, "log p(x)": log_evidence},
+    xlabel="estimate of the ELBO (nats)",
+)
+
+# %% [markdown]
+# **What to see.** All three histograms are centred on the solid line, the exact ELBO: even a single sample is right on average.
+# More samples narrow the histogram, but they never move it towards the dashed line, $\log p(x)$. The distance between the two lines is
+# $\mathrm{KL}(q,p(z|x))$, and only a better $q$ closes it.
+#
+# This is why training uses **one sample per data point**: gradient descent averages over thousands of minibatches anyway, and a step
+# with $M=1$ costs a tenth of a step with $M=10$.
+
+# %% [markdown]
+# ## 2 · The KL term in closed form
+#
+# Split the ELBO into two halves (`elbo-split`):
+#
+# $$\text{ELBO} = \underbrace{E_{q}[\log p(x|z)]}_{\text{reconstruction}} - \underbrace{\mathrm{KL}\big(q(z|x),p(z)\big)}_{\text{regularisation}}.$$
+#
+# With a Gaussian $q$ and the prior (先验) $N(0,I)$ the second half needs no sampling. For one coordinate, with
+# $\log q(z)=-\tfrac12\log 2\pi\sigma^2-\tfrac{(z-\mu)^2}{2\sigma^2}$ and $\log p(z)=-\tfrac12\log 2\pi-\tfrac{z^2}{2}$,
+#
+# $$E_q[\log q-\log p] = -\tfrac12\log\sigma^2-\tfrac12\underbrace{\tfrac{E(z-\mu)^2}{\sigma^2}}_{=1}+\tfrac12\underbrace{E z^2}_{=\mu^2+\sigma^2}.$$
+#
+# The two $\log 2\pi$ cancel. Independent coordinates add up, and the result is `gaussian-kl-standard`:
+#
+# $$\mathrm{KL}\big(N(\mu,\operatorname{diag}\sigma^2),\,N(0,I)\big)=\tfrac12\sum_j\big(\sigma_j^2+\mu_j^2-1-\log\sigma_j^2\big).$$
+#
+# The symbol is $\sigma^2$ throughout. Circulated drafts let the inference network output $[\mu_I;\sigma_I]$ where $\sigma_I^2$ is meant,
+# and code that follows them puts a standard deviation into this formula. The next cell shows that Monte Carlo notices.
+
+
+# %%
+def kl_to_prior(mean: torch.Tensor, var: torch.Tensor) -> torch.Tensor:
+    """KL(N(mean, diag var), N(0, I)); shape (B, d) -> (B,)."""
+    return 0.5 * (var + mean.square() - 1 - var.log()).sum(dim=1)
+
+
+count = 200_000
+z = q.mean + q.var.sqrt() * torch.randn(count, 2, generator=generator, dtype=torch.float64)
+prior = DiagonalGaussian(torch.zeros_like(q.mean), torch.ones_like(q.var))
+log_ratios = q.log_prob(z) - prior.log_prob(z)
+standard_errors_off = abs(log_ratios.mean() - kl_to_prior(q.mean, q.var)) / (
+    log_ratios.std() / count**0.5
+)
+misprint_off = abs(log_ratios.mean() - kl_to_prior(q.mean, q.var.sqrt())) / (
+    log_ratios.std() / count**0.5
+)
+
+claim("the closed form is within 5 standard errors of Monte Carlo", standard_errors_off < 5)
+claim("with σ in place of σ² it is off by more than 50", misprint_off > 50)
+
+# %% [markdown]
+# So we have two unbiased estimates of the same ELBO: the full Monte-Carlo one, and the one that samples only the reconstruction. Is the
+# second always less noisy? Nearly everyone says yes. Let us look at two moments of a training run: at the **start**, when $q$ is far from
+# the posterior, and at the **end**, when $q$ has become the posterior.
+
+
+# %%
+def estimator_variances(q: DiagonalGaussian, model: LinearGaussianModel) -> tuple[float, float]:
+    """Variance of the one-sample ELBO: all by Monte Carlo, and with the KL in closed form."""
+    noise = torch.randn(50_000, q.mean.shape[1], generator=generator, dtype=torch.float64)
+    z = q.mean + q.var.sqrt() * noise
+    all_sampled = model.joint_log_prob(x, z) - q.log_prob(z)
+    closed_form = model.likelihood(z).log_prob(x) - gaussian_kl(q.mean, q.var)
+    return all_sampled.var().item(), closed_form.var().item()
+
+
+# A model whose posterior has independent coordinates, so that q can match it exactly.
+orthogonal = LinearGaussianModel(
+    weight=torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=torch.float64),
+    offset=torch.zeros(3, dtype=torch.float64),
+    var=0.25,
+)
+exact_mean, exact_cov = orthogonal.posterior(x)
+at_the_start = DiagonalGaussian(
+    torch.ones(1, 2, dtype=torch.float64) * 2, 2 * torch.ones(1, 2, dtype=torch.float64)
+)
+at_the_end = DiagonalGaussian(exact_mean, exact_cov.diagonal()[None])
+
+sampled, closed = estimator_variances(at_the_start, orthogonal)
+claim("start of training: the closed form is less noisy", closed < sampled)
+sampled, closed = estimator_variances(at_the_end, orthogonal)
+claim(
+    "end of training: sampling everything has no noise at all (variance below 1e-20)",
+    sampled < 1e-20,
+)
+claim_between("end of training: the variance with the closed form", closed, 0.1, 2)
+
+# %% [markdown]
+# At the optimum $\log p(x,z)-\log q(z)=\log p(x)$ for *every* $z$, so the estimate that samples both halves cannot fluctuate: the noise of
+# one half cancels that of the other. With the closed form only one half is sampled, and nothing cancels. Roeder, Wu and Duvenaud (2017) build
+# a better gradient estimator on this observation. Practice uses the closed form nevertheless, because inference networks are never exact.
+
+# %% [markdown]
+# ## 3 · The simplified objective (13.28)
+#
+# Let the decoder be Gaussian with a fixed variance, $p(x|z)=N(x;\mu_G,\lambda I)$, and take one sample. Then
+#
+# $$\text{ELBO}_1 = -\frac{1}{2\lambda}\|x-\mu_G\|^2-\frac D2\log(2\pi\lambda)-\mathrm{KL}\big(N(\mu_I,\sigma_I^2I),N(0,I)\big).$$
+#
+# Multiply by $\lambda$ and drop the term that contains no parameter. What remains is the chapter's
+#
+# $$\boxed{\;J(\phi,\theta|x) = -\tfrac12\|x-\mu_G\|^2-\lambda\,\mathrm{KL}\big(N(\mu_I,\sigma_I^2I),N(0,I)\big)\;}\tag{13.28}$$
+#
+# and, keeping the books, $J=\lambda\,\text{ELBO}_1+\tfrac{\lambda D}{2}\log(2\pi\lambda)$ (`objective-is-scaled-elbo`). The map is affine with a
+# positive slope, so $J$ and $\text{ELBO}_1$ have the same maximisers, and every gradient of one is $\lambda$ times that of the other.
+#
+# Two misprints circulate: the factor $\tfrac12$ is lost, or the sign of the KL is $+$. Neither is an affine image of the ELBO. We test this on
+# random images, means and variances; $\mu_G$ plays the decoder's output.
+
+
+# %%
+def objective_13_28(x, mean_g, mean_i, var_i, lam):
+    """J = −½‖x − μ_G‖² − λ·KL; shape (B,)."""
+    return -0.5 * (x - mean_g).square().sum(dim=1) - lam * kl_to_prior(mean_i, var_i)
+
+
+def elbo_one_sample(x, mean_g, mean_i, var_i, lam):
+    """log N(x; μ_G, λI) − KL; shape (B,)."""
+    decoder = DiagonalGaussian(mean_g, torch.full_like(mean_g, lam))
+    return decoder.log_prob(x) - kl_to_prior(mean_i, var_i)
+
+
+def misprint(x, mean_g, mean_i, var_i, lam):
+    """−‖x − μ_G‖² + KL, as some drafts have it."""
+    return -(x - mean_g).square().sum(dim=1) + kl_to_prior(mean_i, var_i)
+
+
+# %%
+B, D, d, lam = 64, 20, 3, 0.3
+images, mean_g = torch.randn(2, B, D, generator=generator, dtype=torch.float64)
+mean_i = torch.randn(B, d, generator=generator, dtype=torch.float64)
+var_i = torch.rand(B, d, generator=generator, dtype=torch.float64) + 0.1
+inputs = (images, mean_g, mean_i, var_i, lam)
+
+constant = 0.5 * lam * D * math.log(2 * math.pi * lam)
+residual = objective_13_28(*inputs) - (lam * elbo_one_sample(*inputs) + constant)
+claim("J = λ·ELBO₁ + (λD/2)·log(2πλ), to 1e-12", residual.abs().max() < 1e-12)
+
+
+def correlation(a, b):
+    return torch.corrcoef(torch.stack([a, b]))[0, 1]
+
+
+elbo = elbo_one_sample(*inputs)
+claim(
+    "J and ELBO₁ are perfectly correlated (1, to 1e-12)",
+    abs(correlation(objective_13_28(*inputs), elbo) - 1) < 1e-12,
+)
+claim("the misprint and ELBO₁ are not (below 0.999)", correlation(misprint(*inputs), elbo) < 0.999)
+
+# %% [markdown]
+# The correlation of the misprint is still high, because the reconstruction dominates both. That is what makes such a slip hard to notice: the
+# network learns to reconstruct. But its KL is *rewarded*, and the gradient with respect to $\mu_I$ points the wrong way.
+
+# %%
+mean_i.requires_grad_(True)
+gradients = {
+    name: torch.autograd.grad(function(*inputs).sum(), mean_i)[0]
+    for name, function in (
+        ("elbo", elbo_one_sample),
+        ("J", objective_13_28),
+        ("misprint", misprint),
+    )
+}
+claim("∇J = λ·∇ELBO₁, to 1e-12", (gradients["J"] - lam * gradients["elbo"]).abs().max() < 1e-12)
+claim(
+    "the misprint pushes every code away from the prior", (gradients["misprint"] * mean_i > 0).all()
+)
+
+# %% [markdown]
+# ## 4 · Training on handwritten digits
+#
+# The images are MNIST digits, 28 × 28 grey values between 0 and 1, flattened to $D=784$. The course ships 5,000 of them; if you point
+# `GM_COURSE_DATA` at the full set, that is used instead. Grey values are turned into binary pixels by drawing each pixel as
+# black with its grey value as probability, freshly every time an image is used (**dynamic binarisation**, Salakhutdinov and Murray 2008). A
+# Bernoulli decoder is then the right likelihood, $\log p(x|z)=\sum_d x_d\log\gamma_d+(1-x_d)\log(1-\gamma_d)$, and $\log p(x)$ is the logarithm of
+# a probability: it can be compared between models, and is never positive.
+
+# %%
+from gm_course.data import Batches, load_mnist
+from gm_course.vae import VAE, BernoulliGenerator, InferenceNetwork
+
+train_set = load_mnist("train", device=runtime.device)
+test_set = load_mnist("test", device=runtime.device)
+claim("each image is a row of 784 grey values in [0, 1]", train_set.images.shape[1] == 784)
+claim("there are at least 4,000 of them to train on", len(train_set) >= 4_000)
+
+# %% [markdown]
+# Both networks have two hidden layers of 200 units. The latent variable has **two** dimensions: too few for sharp images, but they fit on a
+# page, and that is what we want to see.
+
+# %%
+vae = VAE(
+    InferenceNetwork(data_dim=784, latent_dim=2, hidden=(200, 200)),
+    BernoulliGenerator(latent_dim=2, data_dim=784, hidden=(200, 200)),
+).to(runtime.device)
+
+# %% [markdown]
+# The loss is the negative ELBO with one sample, averaged over the minibatch: everything from sections 1 and 2 in six lines. It also
+# reports its two halves, so that we can watch them separately.
+
+
+# %%
+def negative_elbo(batch: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    x = torch.bernoulli(batch, generator=generator)  # dynamic binarisation, (B, D)
+    q = vae.posterior(x)  # N(μ_I, diag σ_I²), (B, d)
+    noise = torch.randn(q.mean.shape, generator=generator, device=x.device)
+    z = q.mean + q.var.sqrt() * noise  # reparameterisation, (B, d)
+    reconstruction = -vae.decode(z).log_prob(x).mean()
+    kl = gaussian_kl(q.mean, q.var).mean()
+    return {"loss": reconstruction + kl, "reconstruction": reconstruction, "KL": kl}
+
+
+# %% [markdown]
+# The training loop is the course's own: it draws minibatches, calls the loss, and shows a progress bar. You may interrupt the
+# second cell with the stop button, look at the results so far, and run it again to go on.
+
+# %%
+from gm_course.training import Player, Trainer
+
+steps = 2_000 if runtime.profile == "quick" else 40_000
+optimiser = torch.optim.Adam(vae.parameters(), lr=2e-3, fused=True)
+batches = Batches(train_set.images, 128, generator=runtime.generator(1))
+trainer = Trainer(
+    {"vae": Player(vae, optimiser, negative_elbo)}, batches, generator=runtime.generator(2)
+)
+
+# %%
+history = trainer.run(steps)
+
+# %%
+test_x = torch.bernoulli(
+    test_set.images, generator=runtime.generator(3)
+)  # binarised once, for all tests
+with torch.no_grad():
+    test_terms = vae.elbo(test_x, generator=runtime.generator(4), samples=10)
+test_loss = {
+    "loss": -test_terms.elbo.mean().item(),
+    "reconstruction": -test_terms.reconstruction.mean().item(),
+    "KL": test_terms.kl.mean().item(),
+}
+plotting.loss_curves(history["vae"], ylabel="nats per image", reference=test_loss)
+
+# %% [markdown]
+# **What to see.** The reconstruction term falls throughout. The KL *rises*: at first the codes carry nothing, and every nat of information
+# that the network learns to put into $z$ is paid for here, and repaid with interest by a better reconstruction. A KL that stays at zero is an
+# alarm; section 8 produces one. The dashed lines are the test set: close to the training curve, because dynamic binarisation never shows
+# the same image twice.
+
+# %%
+curve = history["vae"]["loss"]
+claim_between("negative ELBO at the first step, nats per image", curve[0], 500, 600)
+claim_between("negative ELBO at the end, on the test set", test_loss["loss"], 120, 165)
+claim_between("KL at the end, on the test set", test_loss["KL"], 4, 9)
+claim(
+    "the loss is the sum of its two halves",
+    torch.allclose(curve, history["vae"]["reconstruction"] + history["vae"]["KL"]),
+)
+
+# %% [markdown]
+# ## 5 · Reconstructions and samples
+#
+# A *reconstruction* encodes a test image to $\mu_I$ and decodes it again. A *sample* starts from nothing: $z\sim N(0,I)$, then the decoder's
+# mean (ancestral sampling without the pixel noise).
+
+# %%
+one_of_each = torch.cat([(test_set.labels == digit).nonzero()[:1, 0] for digit in range(10)])
+with torch.no_grad():
+    originals = test_x[one_of_each]
+    reconstructions = vae.decode(vae.posterior(originals).mean).mean
+plotting.image_rows(
+    {
+        "grey values": test_set.images[one_of_each].reshape(-1, 28, 28),
+        "binarised": originals.reshape(-1, 28, 28),
+        "reconstruction": reconstructions.reshape(-1, 28, 28),
+    }
+)
+
+# %%
+with torch.no_grad():
+    z = vae.sample_prior(40, generator=runtime.generator(5))
+    samples = vae.decode(z).mean
+plotting.image_grid(
+    samples.reshape(-1, 28, 28), columns=10, title="decoded samples of the prior N(0, I)"
+)
+
+# %% [markdown]
+# **What to see.** The reconstructions are plausible digits but not always the right one: with two numbers a 4 and a 9 are easily confused.
+# Both figures are smooth where the originals are noisy. The decoder reports a *probability* for each pixel and hedges wherever the
+# code does not determine it, and that is where a VAE's blur comes from.
+
+# %%
+with torch.no_grad():
+    right = (reconstructions - originals).square().mean()
+    shuffled = (reconstructions - originals.roll(1, dims=0)).square().mean()
+claim("a reconstruction is closer to its own original than to its neighbour's", right < shuffled)
+claim_between(
+    "share of black in the samples, relative to the data's",
+    samples.mean() / test_x.mean(),
+    0.8,
+    1.2,
+)
+
+# %% [markdown]
+# ## 6 · The latent manifold (隐变量流形)
+#
+# Two views of the same plane. **Left:** where the inference network puts the test digits. The network never saw a label; the
+# colours only show what it found out by itself. **Right:** what the generator network makes of every place. The grid is not spaced evenly in $z$
+# but in probability: its coordinates are $\Phi^{-1}(u)$ for evenly spaced $u$, where $\Phi$ is the distribution function of $N(0,1)$.
+# Each image then stands for the same share of the prior.
+
+# %%
+size = 15
+u = torch.linspace(0.03, 0.97, size)
+coordinates = torch.special.ndtri(u)  # Φ⁻¹(u), ascending
+z2, z1 = torch.meshgrid(coordinates.flip(0), coordinates, indexing="ij")  # row 0: largest z₂
+grid = torch.stack([z1, z2], dim=-1).to(runtime.device)  # (size, size, 2)
+with torch.no_grad():
+    codes = vae.posterior(test_x).mean  # (N, 2)
+    decoded = vae.decode(grid).mean.reshape(size, size, 28, 28)
+plotting.latent_manifold(codes, test_set.labels, decoded, coordinates=coordinates.tolist())
+
+# %% [markdown]
+# **What to see.** Digits of one kind lie together, and neighbours on the left look alike on the right: walk from any digit to another and it
+# changes shape gradually, without a cliff. There are few gaps: the KL term has pressed the codes into the shape of the prior, and that is the
+# reason why samples of the prior decode to digits at all. An autoencoder without that term leaves holes (exercise 13-3).
+
+# %%
+classes = test_set.labels
+with torch.no_grad():
+    train_codes = vae.posterior(train_set.images).mean
+neighbour = torch.cdist(codes, train_codes).argmin(dim=1)
+accuracy = (train_set.labels[neighbour] == classes).double().mean()
+claim_between(
+    "share of test digits whose nearest training code has the same label", accuracy, 0.5, 1
+)
+claim_between(
+    "spread of the codes: mean squared coordinate (prior: 1)", codes.square().mean(), 0.7, 2.5
+)
+
+# %% [markdown]
+# ## 7 · How far is the ELBO from log p(x)?
+#
+# The ELBO is a bound, and so far we do not know how loose. Burda, Grosse and Salakhutdinov (2016) tighten it with $K$ samples:
+#
+# $$\mathcal L_K = E\Big[\log\frac1K\sum_{k=1}^{K} w_k\Big],\qquad w_k=\frac{p(x,z^{(k)})}{q(z^{(k)}|x)},\quad z^{(k)}\sim q(z|x).$$
+#
+# The average inside the logarithm is an unbiased estimate of $p(x)$ (importance sampling, 重要性采样). The logarithm of an average lies above the
+# average of logarithms, so $\mathcal L_1=\text{ELBO}\le\mathcal L_K\le\mathcal L_{K+1}\le\log p(x)$, and $\mathcal L_K\to\log p(x)$ as $K$ grows.
+# Note where the average stands: averaging *inside* the logarithm tightens the bound, averaging *outside* ($M$ in section 1) only removes noise.
+
+# %%
+counts = (1, 10, 100, 1_000)
+subset = test_x[:200]
+bounds = [
+    vae.log_likelihood(subset, samples=K, generator=runtime.generator(6)).mean().item()
+    for K in counts
+]
+claim("the bound rises with K", all(low < high for low, high in itertools.pairwise(bounds)))
+claim_between("nats per image between K = 1 and K = 1,000", bounds[-1] - bounds[0], 1, 10)
+claim(
+    "the last factor of ten brings less than the first",
+    bounds[3] - bounds[2] < bounds[1] - bounds[0],
+)
+
+# %%
+figure, (axis,) = plotting.new_figure(size=(5.2, 3.2))
+axis.semilogx(counts, bounds, "o-", color=plotting.COLOURS[0])
+axis.axhline(bounds[0], color="black", linestyle="--", label="ELBO (K = 1)")
+axis.set(xlabel="importance samples K", ylabel="bound on log p(x)\n(nats per image)")
+axis.legend()
+figure
+
+# %% [markdown]
+# **What to see.** The curve climbs and flattens. The height of the last point above the dashed line estimates $\mathrm{KL}(q(z|x),p(z|x))$, the price of
+# forcing a Gaussian with independent coordinates onto a posterior that is neither. When you compare models, compare this number, with
+# the same $K$ and the same binarisation, not the ELBO: a model may have a better ELBO only because its posterior is simpler.
+
+# %% [markdown]
+# ## 8 · What λ does, and posterior collapse (后验坍塌)
+#
+# In (13.28) the number $\lambda$, the decoder's variance, weighs the KL against the squared error. It is not a matter of taste. A latent
+# dimension that carries information costs KL and pays with a smaller squared error, and $\lambda$ sets the exchange rate. If no dimension pays, the optimal
+# inference network ignores the image: $q(z|x)=N(0,I)$ for every $x$, the KL is zero, and the generator decodes everything to
+# the mean image. That is **posterior collapse**.
+#
+# For a *linear* generator one can say exactly when. It is probabilistic principal component analysis (Tipping and Bishop 1999), and at the optimum a latent
+# dimension is used if and only if its principal component has a variance above $\lambda$ (Lucas, Tucker, Grosse and Norouzi 2019). With a nonlinear
+# generator this is only a guide, but a good one. The 8 × 8 digits of scikit-learn are small enough to try:
+
+# %%
+from gm_course.data import load_digits8
+from gm_course.metrics import active_units
+from gm_course.vae import GaussianGenerator
+
+small_train = load_digits8("train", device=runtime.device)
+small_test = load_digits8("test", device=runtime.device)
+component_variances = torch.linalg.eigvalsh(small_train.images.T.cov().double().cpu()).flip(0)
+claim_between("largest principal variance of the 8 × 8 digits", component_variances[0], 0.65, 0.75)
+claim("exactly 3 principal variances exceed λ = 0.4", (component_variances > 0.4).sum() == 3)
+
+# %% [markdown]
+# We train the same VAE, ten latent dimensions, with four values of $\lambda$. Dividing (13.28) by $\lambda$ does not change its maximiser and keeps
+# the step size comparable.
+
+
+# %%
+def train_with_lambda(lam: float) -> VAE:
+    torch.manual_seed(0)  # the same initial weights for every λ
+    model = VAE(
+        InferenceNetwork(64, 10, hidden=(64,)), GaussianGenerator(10, 64, hidden=(64,), var=lam)
+    ).to(runtime.device)
+
+    def minus_j_over_lambda(x, generator):
+        q = model.posterior(x)
+        mean_g = model.decode(q.sample(generator=generator)).mean
+        return {"loss": -objective_13_28(x, mean_g, q.mean, q.var, lam).mean() / lam}
+
+    player = Player(
+        model, torch.optim.Adam(model.parameters(), lr=3e-3, fused=True), minus_j_over_lambda
+    )
+    batches = Batches(small_train.images, 128, generator=runtime.generator(7))
+    Trainer({"vae": player}, batches, generator=runtime.generator(8)).run(1_500)
+    return model
+
+
+models = {lam: train_with_lambda(lam) for lam in (0.01, 0.1, 0.4, 0.8)}
+
+# %% [markdown]
+# A latent unit is **active** if its posterior mean $\mu_{I,j}(x)$ varies over the data; the usual threshold is a variance of 0.01 (Burda et al. 2016). A
+# collapsed unit has $\mu_{I,j}(x)=0$ for all $x$.
+
+# %%
+with torch.no_grad():
+    posteriors = {lam: model.posterior(small_test.images) for lam, model in models.items()}
+active = {lam: int(active_units(q.mean).sum()) for lam, q in posteriors.items()}
+kl = {lam: gaussian_kl(q.mean, q.var).mean().item() for lam, q in posteriors.items()}
+
+claim_between("λ = 0.01: active units of 10", active[0.01], 7.5, 10.5)
+claim("λ = 0.4: exactly 3 active units, as many as principal variances above 0.4", active[0.4] == 3)
+claim("λ = 0.8, above every principal variance: no active unit", active[0.8] == 0)
+claim("λ = 0.8: the KL is below 0.05 nats", kl[0.8] < 0.05)
+claim(
+    "the larger λ, the fewer active units", active[0.01] > active[0.1] > active[0.4] > active[0.8]
+)
+
+# %%
+order = {lam: q.mean.var(dim=0).sort(descending=True).values.cpu() for lam, q in posteriors.items()}
+figure, axes = plotting.new_figure(len(order), size=(2.5, 2.6))
+for axis, (lam, variances), colour in zip(axes, order.items(), plotting.COLOURS, strict=False):
+    axis.bar(range(1, 11), variances, color=colour)
+    axis.axhline(0.01, color="black", linestyle="--", linewidth=1)
+    axis.set(title=f"λ = {lam}: {active[lam]} active", xlabel="latent unit, sorted", ylim=(0, 1.15))
+axes[0].set_ylabel("variance of $\\mu_I$ over the data")
+figure
+
+# %%
+with torch.no_grad():
+    rows = {"original": small_test.images[:12]} | {
+        f"λ = {lam}": model.decode(posteriors[lam].mean[:12]).mean for lam, model in models.items()
+    }
+plotting.image_rows({name: images.reshape(-1, 8, 8) for name, images in rows.items()}, scale=0.6)
+
+# %% [markdown]
+# **What to see.** From left to right units switch off one after the other; the dashed line is the threshold, and the gap between used and unused
+# units is wide, so the threshold hardly matters. In the images the row for $\lambda=0.8$ shows one and the same grey cloud for every digit:
+# the mean of the data. Its training was not unlucky. It found the optimum of the objective it was given.
+#
+# The same thing happens by accident. Library functions for the squared error average over the $D$ pixels by default. The loss
+# $\tfrac1D\|x-\mu_G\|^2+\mathrm{KL}$ is $\tfrac2D$ times $\tfrac12\|x-\mu_G\|^2+\tfrac D2\mathrm{KL}$: it is $-J$ with $\lambda=\tfrac D2=32$.
+
+# %%
+torch.manual_seed(0)
+careless = VAE(
+    InferenceNetwork(64, 10, hidden=(64,)), GaussianGenerator(10, 64, hidden=(64,), var=1.0)
+).to(runtime.device)
+
+
+def mean_over_pixels(x, generator):
+    q = careless.posterior(x)
+    error = nn.functional.mse_loss(careless.decode(q.sample(generator=generator)).mean, x)
+    return {"loss": error + gaussian_kl(q.mean, q.var).mean()}
+
+
+player = Player(
+    careless, torch.optim.Adam(careless.parameters(), lr=3e-3, fused=True), mean_over_pixels
+)
+batches = Batches(small_train.images, 128, generator=runtime.generator(7))
+_ = Trainer({"vae": player}, batches, generator=runtime.generator(8)).run(1_500)
+with torch.no_grad():
+    claim(
+        "averaging over pixels: no active unit",
+        not active_units(careless.posterior(small_test.images).mean).any(),
+    )
+
+# %% [markdown]
+# ## What commonly goes wrong
+#
+# | symptom | cause | how to tell |
+# |---|---|---|
+# | KL near 0, every sample alike | posterior collapse: $\lambda$ too large, often through a mean over pixels | `active_units` |
+# | KL grows without bound, samples are noise | sign of the KL, or the reconstruction not divided by the batch size | the two loss terms |
+# | KL off by a constant factor | $\sigma$ or $\log\sigma^2$ where $\sigma^2$ is meant | Monte Carlo, section 2 |
+# | positive "log-likelihood" | a density, not a probability: a Gaussian decoder, or grey values under a Bernoulli one | the units of section 4 |
+# | NaN after a while | $\log\sigma^2$ of a variance that reached 0 | the trainer names the step |
+# | two papers' numbers do not compare | different binarisation, or ELBO against $\mathcal L_K$ | read the fine print |
+#
+# ## Questions
+#
+# 1. Why may a single sample per data point suffice, although the estimate for one image is off by several nats?
+#
+# <details><summary>Answer</summary>
+#
+# The estimate is unbiased, and so is its gradient. A minibatch averages over 128 images and training over thousands of minibatches; the noise averages out
+# while the bias, which would not, is zero.
+#
+# </details>
+#
+# 2. Increase $M$ from 1 to 1,000 in section 1, or $K$ from 1 to 1,000 in section 7. Which one comes closer to $\log p(x)$, and why?
+#
+# <details><summary>Answer</summary>
+#
+# $K$. An average outside the logarithm estimates the ELBO more precisely and stays below $\log p(x)$ by $\mathrm{KL}(q,p(z|x))$. An average inside the
+# logarithm estimates $p(x)$ itself.
+#
+# </details>
+#
+# 3. In section 8, would 100 latent dimensions instead of 10 prevent the collapse at $\lambda=0.8$?
+#
+# <details><summary>Answer</summary>
+#
+# No. No direction of these data has a variance above 0.8, so no unit, however many there are, earns back the KL it costs.
+#
+# </details>
+#
+# 4. What is the limit of (13.28) as $\lambda\to 0$, and what is lost in that limit?
+#
+# <details><summary>Answer</summary>
+#
+# The squared error of an autoencoder (自编码器). The codes are then free to sit anywhere with any variance, and samples of the prior no longer decode to
+# anything (exercise 13-3).
+#
+# </details>
+#
+# ## Summary
+#
+# - One sample gives an unbiased ELBO; more samples reduce its variance as $1/M$ and leave the gap to $\log p(x)$ alone.
+# - The Gaussian KL has a closed form in $\sigma^2$. It removes noise, except where $q$ is already the posterior.
+# - (13.28) is $\lambda$ times the one-sample ELBO plus a constant: $-\tfrac12\|x-\mu_G\|^2-\lambda\,\mathrm{KL}$, with a half and a minus.
+# - Reconstruction and KL are an exchange: the codes take information only where it pays more than it costs.
+# - Importance weighting measures the looseness of the bound; active units measure collapse.
+#
+# **Exercises that belong to this lecture:** 13-2 (derive (13.28)) and 13-3 (how a VAE differs from an autoencoder).
+#
+# ## References
+#
+# - D. P. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014.
+# - D. J. Rezende, S. Mohamed, D. Wierstra, *Stochastic Backpropagation and Approximate Inference in Deep Generative Models*, 2014.
+# - Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016.
+# - R. Salakhutdinov, I. Murray, *On the Quantitative Analysis of Deep Belief Networks*, 2008.
+# - G. Roeder, Y. Wu, D. Duvenaud, *Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational Inference*, 2017.
+# - M. E. Tipping, C. M. Bishop, *Probabilistic Principal Component Analysis*, 1999.
+# - J. Lucas, G. Tucker, R. Grosse, M. Norouzi, *Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse*, 2019.
