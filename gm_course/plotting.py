@@ -192,7 +192,7 @@ def _mosaic(images: Tensor, columns: int) -> Tensor:
         )
     count, height, width = images.shape
     rows = -(-count // columns)
-    padded = torch.ones(rows * columns, height, width)
+    padded = torch.zeros(rows * columns, height, width)  # 0 is drawn white
     padded[:count] = images.detach().cpu().float()
     # (rows, columns, height, width) -> (rows, height, columns, width)
     grid = padded.reshape(rows, columns, height, width).permute(0, 2, 1, 3)
