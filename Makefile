@@ -51,7 +51,7 @@ lint: $(STAMP)  ## Run the linter, the format check and the type checker
 	$(RUN) mypy
 
 notebooks: $(STAMP)  ## Rebuild the notebooks whose sources changed (BUILD_ARGS="--force 05-training-a-vae")
-	$(RUN) gm_course.cli build $(BUILD_ARGS)
+	$(RUN) gm_course build $(BUILD_ARGS)
 
 clean:  ## Remove .venv and caches; your notebooks stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,6 +14,18 @@ def require_matrix(function: str, name: str, value: Tensor) -> None:
         )
 
 
+def require_features(function: str, name: str, value: Tensor, features: int) -> None:
+    """Raise ShapeError unless the last dimension of ``value`` has size ``features``.
+
+    Without this check torch would silently stretch a single column over all features.
+    """
+    if value.shape[-1:] != (features,):
+        raise ShapeError(
+            f"{function}: {name} must have {features} features in its last dimension; got shape "
+            f"{tuple(value.shape)}. Flatten each example, and check that x and z are not swapped."
+        )
+
+
 def require_same_shape(function: str, **tensors: Tensor) -> None:
     """Raise ShapeError unless all keyword tensors have one shape; no broadcasting is allowed."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

@@ -21,6 +21,7 @@ ORDER = (
     "data",
     "divergences",
     "estimators",
+    "networks",
     "vae",
     "interrupts",
     "checkpoint",
@@ -32,6 +33,7 @@ ORDER = (
     "module_graph",
     "notebooks",
     "cli",
+    "__main__",
 )
 
 

@@ -305,7 +305,8 @@ claim(
 
 # %%
 from gm_course.data import Batches, load_mnist
-from gm_course.vae import VAE, BernoulliGenerator, InferenceNetwork
+from gm_course.networks import BernoulliGenerator, InferenceNetwork
+from gm_course.vae import VAE
 
 train_set = load_mnist("train", device=runtime.device)
 test_set = load_mnist("test", device=runtime.device)
@@ -369,7 +370,7 @@ test_loss = {
 plotting.loss_curves(history["vae"], ylabel="nats per image", reference=test_loss)
 
 # %% [markdown]
-# **What to see.** The reconstruction term falls throughout. The KL *rises*: at first the codes carry nothing, and every nat of information
+# **What to see.** The reconstruction term falls throughout. The KL, after a spike of the first iterations, *rises*: at first the codes carry nothing, and every nat of information
 # that the network learns to put into $z$ is paid for here, and repaid with interest by a better reconstruction. A KL that stays at zero is an
 # alarm; section 8 produces one. The dashed lines are the test set: close to the training curve, because dynamic binarisation never shows
 # the same image twice.
@@ -412,7 +413,7 @@ plotting.image_grid(
 )
 
 # %% [markdown]
-# **What to see.** The reconstructions are plausible digits but not always the right one: with two numbers a 4 and a 9 are easily confused.
+# **What to see.** The reconstructions are plausible digits but not always the right one: with only two numbers, one digit's code is easily another's.
 # Both figures are smooth where the originals are noisy. The decoder reports a *probability* for each pixel and hedges wherever the
 # code does not determine it, and that is where a VAE's blur comes from.
 
@@ -518,7 +519,7 @@ figure
 # %%
 from gm_course.data import load_digits8
 from gm_course.metrics import active_units
-from gm_course.vae import GaussianGenerator
+from gm_course.networks import GaussianGenerator
 
 small_train = load_digits8("train", device=runtime.device)
 small_test = load_digits8("test", device=runtime.device)
@@ -589,8 +590,8 @@ with torch.no_grad():
 plotting.image_rows({name: images.reshape(-1, 8, 8) for name, images in rows.items()}, scale=0.6)
 
 # %% [markdown]
-# **What to see.** From left to right units switch off one after the other; the dashed line is the threshold, and the gap between used and unused
-# units is wide, so the threshold hardly matters. In the images the row for $\lambda=0.8$ shows one and the same grey cloud for every digit:
+# **What to see.** From left to right units switch off one after the other; the dashed line is the threshold. Most units are either far above it or
+# practically on the floor, so its exact value rarely matters; a bar just above it belongs to a unit that training has not finished switching off. In the images the row for $\lambda=0.8$ shows one and the same grey cloud for every digit:
 # the mean of the data. Its training was not unlucky. It found the optimum of the objective it was given.
 #
 # The same thing happens by accident. Library functions for the squared error average over the $D$ pixels by default. The loss

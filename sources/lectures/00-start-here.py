@@ -1,0 +1,170 @@
+# %% [markdown]
+# # 0 · Start here
+#
+# This is a course on **deep generative models** (深度生成模型): the variational autoencoder (变分自编码器, VAE), the generative adversarial
+# network (生成对抗网络, GAN), its convolutional form (DCGAN), and the Wasserstein GAN (W-GAN). It follows chapter 13 of a Chinese textbook, section by
+# section, and it teaches by running things: every equation you meet is checked by a cell you can change.
+#
+# **After this notebook you will**
+#
+# - know what is in the course and in which order to read it;
+# - have checked that your computer can run it, and on which device it will run;
+# - know how to read a claim, and what to do when one fails;
+# - have the notation and the English and Chinese terms in one place.
+#
+# ## What is a generative model?
+#
+# You have a thousand images of handwritten digits. You would like a machine to write new ones. Somewhere behind the images stands an unknown
+# distribution $p_r(x)$; a **generative model** (生成模型) is a distribution $p_\theta(x)$ with parameters $\theta$, fitted to the samples, that can do
+# one or both of two things: say how probable an image is (**density estimation**, 密度估计), and produce new images (**sampling**, 采样).
+#
+# Images live in hundreds of dimensions and on a thin, curved part of that space, so neither is easy. This course follows two answers. The **VAE** writes down a density with hidden causes and
+# maximises a lower bound of it. The **GAN** gives up the density and lets two networks play against each other until the samples are right.
+#
+# ## The course
+#
+# | notebook | section | the question it answers |
+# |---|---|---|
+# | [0 · Start here](00-start-here.ipynb) | | does everything work? |
+# | [5 · Training a VAE](05-training-a-vae.ipynb) | 13.2.6 | how is the ELBO computed and trained, and how good is what comes out? |
+#
+# The lectures are numbered by their place in the chapter; those missing here are being written. Each one says at the top what you need for it.
+#
+# ## How to work through it
+#
+# 1. Open a notebook and run it cell by cell with **Shift+Enter**. The stored outputs are there to compare with.
+# 2. Before you run a cell, guess what it will print. Where your guess is wrong, you have found the thing to learn.
+# 3. Change something: a number of samples, a learning rate, a sign. The sections called *What commonly goes wrong* suggest what.
+# 4. Answer the questions at the end before you unfold the answers.
+
+# %% [markdown]
+# ## Does it work here?
+#
+# Every notebook begins with the same two lines. `setup` seeds the random generators, so that your results repeat; it picks the fastest device
+# this computer has, and tells you what it picked.
+
+# %% tags=["nbval-ignore-output"] reason="shows the device and thread count of the computer it runs on"
+import gm_course
+
+runtime = gm_course.setup(seed=0)
+runtime
+
+# %% [markdown]
+# You can choose otherwise before you start JupyterLab, with environment variables:
+#
+# | variable | values | default |
+# |---|---|---|
+# | `GM_COURSE_DEVICE` | `cpu`, `cuda`, `cuda:1`, `mps` | the best device present |
+# | `GM_COURSE_PROFILE` | `quick`: minutes on a laptop; `full`: longer training, meant for a GPU | `quick` |
+# | `GM_COURSE_THREADS` | CPU threads; one is fastest for models as small as these | `1` |
+# | `GM_COURSE_DATA` | a folder with the full MNIST files | the 5,000 digits that are installed with the course |
+
+# %% [markdown]
+# ## How to read a claim
+#
+# Numbers that come out of random sampling and floating-point arithmetic differ a little from computer to computer. So the notebooks do
+# not ask you to compare digits. They state **claims** with a margin and check them as you watch:
+
+# %%
+import torch
+
+from gm_course.claims import claim, claim_between
+
+draws = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
+claim("10,000 draws were made", len(draws) == 10_000)
+claim_between("their mean is near 0, within 5 standard errors", draws.mean(), -0.05, 0.05)
+claim_between("their mean square is near 1", draws.square().mean(), 0.9, 1.1)
+
+# %% [markdown]
+# A tick (✓) means that the statement was tested and holds. A cross (✗) means that it was tested and does not. If you see a cross in a notebook that you did not change,
+# something is broken, and we would like to hear about it. If you see one after you changed something, look closer: that is usually the
+# interesting part.
+#
+# **Try it.** Predict which of these two claims fails, then remove the `#` signs and run the cell.
+
+# %%
+# claim_between("mean of |x| for a standard normal x", draws.abs().mean(), 0.95, 1.05)
+# claim_between("mean of |x| for a standard normal x", draws.abs().mean(), 0.75, 0.85)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The first. For $x\sim N(0,1)$ the mean of $|x|$ is $\sqrt{2/\pi}\approx 0.80$, not 1; only the mean of $x^2$ is 1.
+#
+# </details>
+#
+# ## The digits
+#
+# The examples run on real handwritten digits, which need no download.
+
+# %%
+from gm_course import plotting
+from gm_course.data import load_mnist
+
+digits = load_mnist("train")
+plotting.image_grid(digits.as_images()[:48, 0], columns=16, title="48 of the training digits")
+
+# %% [markdown]
+# **What to see.** Grey images of 28 × 28 pixels, ink drawn black, in ten classes. To a program each one is a row of 784 numbers between 0 (paper) and 1
+# (ink), and `digits.labels` says which digit it is. The lectures mostly ignore the labels: a generative model learns from images alone.
+
+# %%
+claim("an image is a row of 784 numbers", digits.images.shape[1] == 28 * 28)
+claim("every number lies in [0, 1]", digits.images.min() >= 0 and digits.images.max() <= 1)
+claim("all ten digits occur", digits.labels.unique().tolist() == list(range(10)))
+claim_between("share of ink in an average image", digits.images.mean(), 0.1, 0.16)
+
+# %% [markdown]
+# ## Notation
+#
+# | symbol | meaning |
+# |---|---|
+# | $x$, $z$ | observed variable (an image, say), latent variable |
+# | $p_r(x)$, $p_\theta(x)$ | distribution of the real data, of the model |
+# | $q(z|x;\phi)$ | variational distribution, computed by the inference network |
+# | $\theta$, $\phi$ | parameters of the generator network; of the inference network, or of the discriminator |
+# | $\mu_I$, $\sigma_I^2$ | mean and **variance** that the inference network returns |
+# | $\mu_G$, $\sigma_G^2$ | mean and **variance** that the generator network returns |
+# | $\lambda$ | variance of a Gaussian decoder |
+# | $\varepsilon$ | noise that depends on no parameter, usually $N(0,I)$ |
+# | $\log$ | natural logarithm; information is measured in **nats** (1 nat ≈ 1.44 bits) |
+# | `var`, `std`, `log_var` | $\sigma^2$, $\sigma$, $\log\sigma^2$ in code, never a bare `sigma` |
+# | $B$, $D$, $d$ | examples in a batch, dimensions of $x$, dimensions of $z$ |
+#
+# ## Glossary (术语表)
+#
+# | English | 中文 | English | 中文 |
+# |---|---|---|---|
+# | generative model | 生成模型 | discriminative model | 判别模型 |
+# | density estimation | 密度估计 | sampling | 采样 |
+# | latent variable | 隐变量 | prior / posterior | 先验 / 后验 |
+# | evidence lower bound | 证据下界 | variational distribution | 变分分布 |
+# | inference network | 推断网络 | generator network | 生成网络 |
+# | reparameterisation | 再参数化 | latent manifold | 隐变量流形 |
+# | explicit / implicit density | 显式 / 隐式密度 | discriminator | 判别网络 |
+# | minimax game | 最小化最大化游戏 | fractionally-strided convolution | 微步卷积 |
+# | pooling | 汇聚 / 池化 | batch normalisation | 批量归一化 |
+# | vanishing gradient | 梯度消失 | mode collapse | 模型坍塌 |
+# | forward / reverse KL | 前向 / 逆向 KL 散度 | JS divergence | JS 散度 |
+# | Wasserstein distance | Wasserstein 距离 | earth-mover's distance | 推土机距离 |
+# | Lipschitz continuous | Lipschitz 连续 | critic | 评价网络 |
+# | weight clipping | 权重截断 | score-function estimator | 得分函数估计 |
+#
+# ## What commonly goes wrong
+#
+# | symptom | what to do |
+# |---|---|
+# | `ModuleNotFoundError: gm_course` | the notebook runs in another Python; choose the kernel *Python 3* of the course, or start with `make lab` |
+# | `GM_COURSE_DEVICE must name a device of this machine` | the variable names a GPU that is not there; unset it |
+# | a cell runs for minutes | press the stop button: what was trained is kept, and running the cell again goes on |
+# | strange errors after jumping between cells | *Kernel → Restart Kernel and Run All Cells*; variables of an earlier cell may have been overwritten |
+# | a claim shows ✗ after your change | good: find out why |
+#
+# ## Summary
+#
+# You have a working set-up, you know that ✓ and ✗ are the results of tests, and you have seen the data. Go on with
+# [lecture 5](05-training-a-vae.ipynb).
+#
+# ## Reference
+#
+# - Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, *Gradient-Based Learning Applied to Document Recognition*, 1998 (the MNIST digits).

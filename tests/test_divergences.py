@@ -1,0 +1,212 @@
+"""Gaussian KL divergences against torch.distributions, quadrature and each other.
+
+Tolerances. A KL is a sum of terms of size s, each rounded a few times, so its error stays under
+8 · eps · (sum of the terms' sizes); the tests compute that sum.
+"""
+
+import math
+
+import pytest
+import scipy.integrate
+import scipy.stats
+import torch
+
+from gm_course.divergences import gaussian_kl, gaussian_kl_general
+from gm_course.errors import ArgumentError, ShapeError
+
+
+def normal(*shape, seed=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=dtype)
+
+
+def covariance(dim, seed):
+    root = normal(dim, dim, seed=seed)
+    return root @ root.T + 0.5 * torch.eye(dim).double()
+
+
+def torch_kl(mean, var):
+    gaussian = torch.distributions.Normal(mean, var.sqrt())
+    prior = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    return torch.distributions.kl_divergence(gaussian, prior).sum(dim=-1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_gaussian_kl_matches_torch_distributions(dtype):
+    mean, var = 3 * normal(50, 6, dtype=dtype), (2 * normal(50, 6, seed=1, dtype=dtype)).exp()
+    expected = torch_kl(mean.double(), var.double())
+    sizes = (var + mean.square() + 1 + var.log().abs()).sum(dim=-1).double()
+    error = (gaussian_kl(mean, var).double() - expected).abs()
+    assert (error <= 8 * torch.finfo(dtype).eps * sizes).all()
+
+
+@pytest.mark.parametrize("var", [1e-6, 1e-3, 1.0, 1e3, 1e6])
+def test_gaussian_kl_is_stable_over_twelve_orders_of_magnitude_in_float32(var):
+    exact_var = torch.tensor([[var]], dtype=torch.float32)  # what float32 makes of it
+    expected = 0.5 * (exact_var.item() + 4 - 1 - math.log(exact_var.item()))
+    actual = gaussian_kl(torch.tensor([[2.0]]), exact_var).item()
+    assert abs(actual - expected) <= 8 * 1.2e-7 * (var + 5 + abs(math.log(var)))
+
+
+@pytest.mark.parametrize(("mean", "var"), [(0.0, 1.0), (1.5, 0.2), (-0.3, 4.0)])
+def test_gaussian_kl_matches_quadrature(mean, var):
+    gaussian = scipy.stats.norm(mean, math.sqrt(var))
+    prior = scipy.stats.norm(0, 1)
+
+    def integrand(z):
+        return gaussian.pdf(z) * (gaussian.logpdf(z) - prior.logpdf(z))
+
+    width = 12 * math.sqrt(var)
+    expected, _ = scipy.integrate.quad(integrand, mean - width, mean + width)
+    row = torch.tensor([[mean, var]], dtype=torch.float64)
+    actual = gaussian_kl(row[:, :1], row[:, 1:]).item()
+    assert abs(actual - expected) < 1.5e-8  # quad's default error
+
+
+def test_gaussian_kl_is_zero_at_the_prior_and_positive_elsewhere():
+    assert gaussian_kl(torch.zeros(2, 3), torch.ones(2, 3)).tolist() == [0.0, 0.0]
+    mean, var = 0.1 * normal(200, 2), (0.1 * normal(200, 2, seed=1)).exp()
+    assert (gaussian_kl(mean, var) > 0).all()
+
+
+def test_gaussian_kl_adds_over_coordinates():
+    mean, var = normal(5, 3), normal(5, 3, seed=1).exp()
+    separate = sum(gaussian_kl(mean[:, [j]], var[:, [j]]) for j in range(3))
+    torch.testing.assert_close(gaussian_kl(mean, var), separate)
+
+
+def test_gaussian_kl_gradient_matches_the_closed_form():
+    mean, var = normal(5, 3).requires_grad_(), normal(5, 3, seed=1).exp().requires_grad_()
+    gaussian_kl(mean, var).sum().backward()
+    torch.testing.assert_close(mean.grad, mean.detach())
+    torch.testing.assert_close(var.grad, 0.5 * (1 - 1 / var.detach()))
+    assert torch.autograd.gradcheck(gaussian_kl, (mean, var))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda mean, var: gaussian_kl(mean, var.sqrt()),
+        lambda mean, var: gaussian_kl(mean, var.log()),
+        lambda mean, var: gaussian_kl(mean, var) / mean.shape[-1],
+        lambda mean, var: 2 * gaussian_kl(mean, var),
+        lambda mean, var: -gaussian_kl(mean, var),
+        lambda mean, var: 0.5 * (var + mean.square() - 1 - var.sqrt().log()).sum(dim=-1),
+        lambda mean, var: 0.5 * (1 / var + mean.square() / var - 1 + var.log()).sum(dim=-1),
+    ],
+    ids=["std for var", "log-var for var", "mean for sum", "no half", "sign", "log std", "swapped"],
+)
+def test_killer_wrong_gaussian_kl_is_caught(wrong):
+    mean, var = normal(20, 3), normal(20, 3, seed=1).exp() + 1.1
+    difference = (wrong(mean, var) - torch_kl(mean, var)).abs()
+    assert (difference > 1e-3).all()
+
+
+def test_gaussian_kl_at_the_edges():
+    mean = torch.zeros(4, 1)
+    var = torch.tensor([[0.0], [-1.0], [math.nan], [2.0]])
+    kl = gaussian_kl(mean, var)
+    assert kl[0] == math.inf
+    assert kl.isnan().tolist() == [False, True, True, False]
+    assert gaussian_kl(mean[:0], var[:0]).shape == (0,)
+    torch.testing.assert_close(gaussian_kl(mean[3:], var[3:]), kl[3:])
+    with pytest.raises(ShapeError, match="gaussian_kl: mean and var must have the same shape"):
+        gaussian_kl(mean, var[:1])
+
+
+def general_pair(dim=4):
+    return normal(dim), covariance(dim, seed=1), normal(dim, seed=2), covariance(dim, seed=3)
+
+
+def test_general_kl_matches_torch_distributions():
+    mean1, cov1, mean2, cov2 = general_pair()
+    first = torch.distributions.MultivariateNormal(mean1, cov1)
+    second = torch.distributions.MultivariateNormal(mean2, cov2)
+    expected = torch.distributions.kl_divergence(first, second)
+    # Both covariances have condition numbers below 100, so 1e-12 leaves a factor 40 over eps · 100.
+    torch.testing.assert_close(gaussian_kl_general(*general_pair()), expected, rtol=1e-12, atol=0)
+    single = gaussian_kl_general(*[argument.float() for argument in general_pair()])
+    torch.testing.assert_close(single.double(), expected, rtol=1e-3, atol=0)
+
+
+def test_general_kl_contains_the_standard_one():
+    mean, var = normal(3), normal(3, seed=1).exp()
+    prior = (torch.zeros(3).double(), torch.eye(3).double())
+    general = gaussian_kl_general(mean, torch.diag(var), *prior)
+    torch.testing.assert_close(general, gaussian_kl(mean[None], var[None])[0])
+
+
+def test_general_kl_is_zero_only_between_equals_and_not_symmetric():
+    mean1, cov1, mean2, cov2 = general_pair()
+    assert abs(gaussian_kl_general(mean1, cov1, mean1, cov1).item()) < 1e-12
+    forward = gaussian_kl_general(mean1, cov1, mean2, cov2)
+    reverse = gaussian_kl_general(mean2, cov2, mean1, cov1)
+    assert forward > 0.1
+    assert (forward - reverse).abs() > 0.1  # kills swapped arguments
+
+
+def test_general_kl_does_not_depend_on_the_coordinates():
+    mean1, cov1, mean2, cov2 = general_pair()
+    A, shift = normal(4, 4, seed=5) + 3 * torch.eye(4).double(), normal(4, seed=6)
+    moved = gaussian_kl_general(
+        A @ mean1 + shift, A @ cov1 @ A.T, A @ mean2 + shift, A @ cov2 @ A.T
+    )
+    torch.testing.assert_close(
+        moved, gaussian_kl_general(mean1, cov1, mean2, cov2), rtol=1e-10, atol=0
+    )
+
+
+def test_general_kl_gradient_passes_gradcheck():
+    mean1, cov1, mean2, cov2 = general_pair(2)
+    mean1.requires_grad_()
+    root = torch.linalg.cholesky(cov1).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda m, r: gaussian_kl_general(m, r @ r.T, mean2, cov2), (mean1, root)
+    )
+
+
+def test_general_kl_in_one_dimension_is_the_textbook_formula():
+    arguments = [torch.tensor(value).double() for value in ([1.0], [[4.0]], [0.0], [[9.0]])]
+    expected = math.log(3 / 2) + (4 + 1) / 18 - 0.5
+    assert abs(gaussian_kl_general(*arguments).item() - expected) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("cov", "shown"),
+    [
+        ([[1.0, 2.0], [2.0, 1.0]], "[[1.0, 2.0], [2.0, 1.0]]"),
+        ([[1.0, 0.0], [0.0, 0.0]], "[[1.0, 0.0], [0.0, 0.0]]"),
+        ([[2.0, 1.0], [0.0, 2.0]], "[[2.0, 1.0], [0.0, 2.0]]"),
+        ([[math.nan, 0.0], [0.0, 1.0]], "[[nan, 0.0], [0.0, 1.0]]"),
+    ],
+    ids=["indefinite", "singular", "asymmetric", "nan"],
+)
+def test_general_kl_refuses_what_is_no_covariance(cov, shown):
+    mean, good = torch.zeros(2), torch.eye(2)
+    for name, pair in (("cov1", (torch.tensor(cov), good)), ("cov2", (good, torch.tensor(cov)))):
+        with pytest.raises(ArgumentError) as error:
+            gaussian_kl_general(mean, pair[0], mean, pair[1])
+        assert str(error.value) == (
+            f"gaussian_kl_general: {name} must be symmetric positive definite; got {shown}. "
+            "Check that it is a covariance, not its root or its inverse."
+        )
+
+
+def test_general_kl_refuses_shapes_that_do_not_fit():
+    mean, cov = torch.zeros(2), torch.eye(2)
+    with pytest.raises(ShapeError, match=r"mean1 must have shape \(d,\); got \(1, 2\)"):
+        gaussian_kl_general(mean[None], cov, mean, cov)
+    with pytest.raises(ShapeError, match="mean1 and mean2 must have the same shape"):
+        gaussian_kl_general(mean, cov, torch.zeros(3), cov)
+    with pytest.raises(ShapeError) as error:
+        gaussian_kl_general(mean, torch.ones(2), mean, cov)
+    assert str(error.value) == (
+        "gaussian_kl_general: cov1 must have shape (2, 2) to fit the means; got (2,). "
+        "For a diagonal covariance pass torch.diag(var)."
+    )
+
+
+def test_general_kl_passes_a_nan_mean_on():
+    assert gaussian_kl_general(
+        torch.tensor([math.nan]), torch.eye(1), torch.zeros(1), torch.eye(1)
+    ).isnan()
