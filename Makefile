@@ -11,6 +11,9 @@ LAB_ARGS ?=
 TEST_ARGS ?=
 BUILD_ARGS ?=
 
+# JupyterLab refuses to run as root unless told so; in a container there is often nobody else.
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 # The interpreter that builds .venv; without one given, the first of these that is new enough.
 PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
@@ -40,7 +43,8 @@ $(STAMP): pyproject.toml constraints.txt
 
 lab: $(STAMP)  ## Open the course in JupyterLab (LAB_ARGS="--no-browser --port=9000")
 	$(RUN) jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/$(START_PAGE) \
-	  --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(LAB_ARGS)
+	  --LabApp.app_settings_dir="$(CURDIR)/lab-settings" \
+	  $(ALLOW_ROOT) $(LAB_ARGS)
 
 test: lint  ## Run every check: lint, types, tests, and all notebooks (TEST_ARGS="-k vae")
 	$(RUN) pytest $(TEST_ARGS)

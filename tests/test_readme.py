@@ -1,0 +1,157 @@
+"""Every command in README's bash blocks is run here, as it stands there."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(language: str = "bash") -> list[str]:
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def run(command: str, *, cwd: Path = ROOT, **environment: str) -> str:
+    done = subprocess.run(
+        command, shell=True, cwd=cwd, env=os.environ | environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+# Commands that only print something: what must be in it.
+PRINTING = {
+    "make help": "make lab",
+    ".venv/bin/gm-course info": "device",
+    "GM_COURSE_DEVICE=cpu GM_COURSE_PROFILE=full .venv/bin/gm-course info": "full",
+    ".venv/bin/gm-course build --check": "up to date",
+}
+# Commands run with settings, given by the environment, that keep the test small.
+SMALL = {
+    "make test": {"TEST_ARGS": "-q -p no:cacheprovider -o testpaths= tests/test_claims.py"},
+    "make notebooks": {"BUILD_ARGS": "--check"},
+}
+SERVERS = (
+    "make lab",
+    'make lab LAB_ARGS="--no-browser --port=9000"',
+    ".venv/bin/python -m jupyterlab notebooks/00-start-here.ipynb",
+)
+DATA = "GM_COURSE_DATA=/path/to/mnist .venv/bin/gm-course info"
+INSTALLING = (
+    "python3 -m venv .venv",
+    '.venv/bin/python -m pip install --constraint constraints.txt --editable ".[dev]"',
+)
+
+
+def test_every_command_is_run_below():
+    assert sorted(set(commands())) == sorted([*PRINTING, *SMALL, *SERVERS, DATA, *INSTALLING])
+
+
+def test_blocks_that_are_not_run_are_only_those_the_text_names():
+    languages = set(re.findall(r"^```(\w+)$", README, re.MULTILINE))
+    assert languages == {"bash", "powershell", "console"}
+    assert all("conda" in line or "jupyterlab" in line for line in commands("console"))
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_printing_command(command):
+    assert PRINTING[command] in run(command)
+
+
+@pytest.mark.parametrize("command", SMALL)
+def test_small_run(command):
+    run(command, **SMALL[command])
+
+
+def test_info_names_the_full_set_it_was_given(tmp_path):
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for split, count in (("train", 20), ("t10k", 10)):
+        images = np.zeros((count, 28, 28), dtype=np.uint8)
+        labels = np.arange(count, dtype=np.uint8) % 10
+        header = np.array([0x803, count, 28, 28], dtype=">u4").tobytes()
+        (folder / f"{split}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        header = np.array([0x801, count], dtype=">u4").tobytes()
+        (folder / f"{split}-labels-idx1-ubyte").write_bytes(header + labels.tobytes())
+    printed = run(DATA.replace("/path/to/mnist", shlex.quote(str(folder))))
+    assert str(folder) in printed
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_it_answers(server: subprocess.Popen, url: str) -> None:
+    for _ in range(600):
+        assert server.poll() is None, server.stdout.read()
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                assert answer.status == 200
+                return
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    pytest.fail(f"{url} did not answer within a minute")
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_lab_answers_and_serves_the_start_page(command):
+    port, token = free_port(), "readme-test"
+    # The same options the user would type, but on a free port and without opening a browser.
+    options = f"--no-browser --port={port} --IdentityProvider.token={token}"
+    if "LAB_ARGS" in command:
+        literal = command.replace("9000", f"{port} --IdentityProvider.token={token}")
+    elif command.startswith("make"):
+        literal = f'{command} LAB_ARGS="{options}"'
+    else:
+        literal = f"{command} {options}"
+    if os.geteuid() == 0 and not command.startswith("make"):  # make adds it by itself
+        literal += " --allow-root"
+    server = subprocess.Popen(
+        literal, shell=True, cwd=ROOT, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        base = f"http://127.0.0.1:{port}"
+        wait_until_it_answers(server, f"{base}/api/status?token={token}")
+        page = "00-start-here.ipynb" if "jupyterlab" in command else "notebooks/00-start-here.ipynb"
+        wait_until_it_answers(server, f"{base}/api/contents/{page}?token={token}")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+        server.stdout.close()
+
+
+def test_installing_without_make(tmp_path):
+    for name in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(
+        ROOT / "gm_course", tmp_path / "gm_course", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    make_environment, install = INSTALLING
+    run(make_environment, cwd=tmp_path)
+    # Without a network: pip finds the packages of the environment that runs this test, and checks
+    # them against the declared ranges and the constraints as it would check a download.
+    site_packages = str(Path(np.__file__).parent.parent)
+    printed = run(
+        install, cwd=tmp_path, PYTHONPATH=site_packages, PIP_NO_INDEX="1",
+        PIP_NO_BUILD_ISOLATION="0", PIP_DISABLE_PIP_VERSION_CHECK="1",
+    )  # fmt: skip
+    assert "Successfully installed gm-course" in printed
+    help_text = run(".venv/bin/gm-course --help", cwd=tmp_path, PYTHONPATH=site_packages)
+    assert "Usage: gm-course" in help_text
