@@ -47,7 +47,7 @@ lab: $(STAMP)  ## Open the course in JupyterLab (LAB_ARGS="--no-browser --port=9
 	  $(ALLOW_ROOT) $(LAB_ARGS)
 
 test: lint  ## Run every check: lint, types, tests, and all notebooks (TEST_ARGS="-k vae")
-	$(RUN) pytest $(TEST_ARGS)
+	$(RUN) pytest --numprocesses=2 --dist=loadfile $(TEST_ARGS)
 
 lint: $(STAMP)  ## Run the linter, the format check and the type checker
 	$(RUN) ruff check .

@@ -30,6 +30,17 @@
 #
 # The lectures are numbered by their place in the chapter; those missing here are being written. Each one says at the top what you need for it.
 #
+# | exercise | the question |
+# |---|---|
+# | [13-1](../exercises/13-1.ipynb) | how is the gradient of an expectation over a discrete variable computed? |
+# | [13-2](../exercises/13-2.ipynb) | where does the training objective (13.28) of a VAE come from? |
+# | [13-3](../exercises/13-3.ipynb) | how does a VAE differ from an autoencoder? |
+# | [13-4](../exercises/13-4.ipynb) | what is the best classifier between two densities? |
+# | [13-5](../exercises/13-5.ipynb) | which functions are Lipschitz continuous? |
+# | [13-6](../exercises/13-6.ipynb) | why can a distance between distributions be computed by a critic? |
+#
+# Write an answer, run the check below it, and read what it says. The worked answers are in [solutions](../solutions/13-1.ipynb).
+#
 # ## How to work through it
 #
 # 1. Open a notebook and run it cell by cell with **Shift+Enter**. The stored outputs are there to compare with.

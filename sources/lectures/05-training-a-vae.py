@@ -678,7 +678,8 @@ with torch.no_grad():
 # - Reconstruction and KL are an exchange: the codes take information only where it pays more than it costs.
 # - Importance weighting measures the looseness of the bound; active units measure collapse.
 #
-# **Exercises that belong to this lecture:** 13-2 (derive (13.28)) and 13-3 (how a VAE differs from an autoencoder).
+# **Exercises that belong to this lecture:** [13-2](../exercises/13-2.ipynb) (derive (13.28)) and [13-3](../exercises/13-3.ipynb) (how a VAE
+# differs from an autoencoder).
 #
 # ## References
 #
