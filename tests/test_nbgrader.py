@@ -16,7 +16,10 @@ from gm_course.checks import exercise
 
 ROOT = Path(__file__).parent.parent
 NUMBERS = [f"13-{number}" for number in range(1, 7)]
-STUDENTS = ("worked", "untouched", "half")
+# What each student hands in. One notebook takes nbgrader some seconds, so not all do everything.
+WORKED = NUMBERS
+UNTOUCHED = ["13-1", "13-5"]
+HALF = ["13-2", "13-4", "13-6"]
 
 
 def nbgrader(command: str, folder: Path) -> None:
@@ -60,10 +63,15 @@ def course(tmp_path_factory) -> Path:
         half = copy.deepcopy(release)
         for name in right_half(number):
             answer_cells(half)[name].source = answer_cells(worked)[name].source
-        for student, notebook in zip(STUDENTS, (worked, release, half), strict=True):
-            target = folder / "submitted" / student / "ps13" / f"{number}.ipynb"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            nbformat.write(notebook, target)
+        for student, numbers, notebook in (
+            ("worked", WORKED, worked),
+            ("untouched", UNTOUCHED, release),
+            ("half", HALF, half),
+        ):
+            if number in numbers:
+                target = folder / "submitted" / student / "ps13" / f"{number}.ipynb"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                nbformat.write(notebook, target)
     nbgrader("autograde ps13", folder)
     return folder
 
@@ -79,12 +87,12 @@ def test_release_shows_what_our_exercise_shows(course, number):
     release = read(course / "release" / "ps13" / f"{number}.ipynb")
     ours = read(ROOT / f"exercises/{number}.ipynb")
     for theirs, mine in zip(release.cells, ours.cells, strict=True):
-        assert theirs.metadata.get("nbgrader") == mine.metadata.get("nbgrader") or (
-            # nbgrader adds the checksum by which it recognises changes of locked cells
-            {k: v for k, v in theirs.metadata.nbgrader.items() if k != "checksum"}
-            == mine.metadata.nbgrader
-        )
-        if not mine.metadata.get("nbgrader", {}).get("solution"):
+        tags = dict(theirs.metadata.get("nbgrader", {}))
+        # nbgrader adds these two, by which it recognises changes of locked cells
+        assert tags.pop("cell_type", mine.cell_type) == mine.cell_type
+        tags.pop("checksum", None)
+        assert tags == mine.metadata.get("nbgrader", {})
+        if not tags.get("solution"):
             assert theirs.source == mine.source  # the stubs differ: nbgrader's default is longer
 
 
@@ -106,19 +114,19 @@ def scores(gradebook, student: str, number: str) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", WORKED)
 def test_worked_solution_earns_every_automatic_point(gradebook, number):
     expected = {check.name: check.points for check in exercise(number).checks}
     assert scores(gradebook, "worked", number) == expected
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", UNTOUCHED)
 def test_untouched_exercise_earns_nothing(gradebook, number):
     expected = {check.name: 0 for check in exercise(number).checks}
     assert scores(gradebook, "untouched", number) == expected
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", HALF)
 def test_half_right_exercise_earns_exactly_its_share(gradebook, number):
     expected = {
         check.name: check.points if check.name in right_half(number) else 0
