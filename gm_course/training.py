@@ -283,12 +283,11 @@ class Trainer:
         """Move the pending terms to the history with a single device-to-host copy."""
         if not pending:
             return
-        rows = torch.stack(
-            [
-                torch.stack([v.double() for terms in row.values() for v in terms.values()])
-                for row in pending
-            ]
-        ).tolist()
+        values = [[v for terms in row.values() for v in terms.values()] for row in pending]
+        # Not float64 always: Apple's MPS has none.
+        is_double = any(v.dtype == torch.float64 for v in values[0])
+        dtype = torch.float64 if is_double else torch.float32
+        rows = torch.stack([torch.stack([v.to(dtype) for v in row]) for row in values]).tolist()
         first_step = self.step - len(pending) + 1
         for offset, (row, numbers) in enumerate(zip(pending, rows, strict=True)):
             remaining = iter(numbers)

@@ -3,7 +3,7 @@
 #
 # This is a course on **deep generative models** (深度生成模型): the variational autoencoder (变分自编码器, VAE), the generative adversarial
 # network (生成对抗网络, GAN), its convolutional form (DCGAN), and the Wasserstein GAN (W-GAN). It follows chapter 13 of a Chinese textbook, section by
-# section, and it teaches by running things: every equation you meet is checked by a cell you can change.
+# section, and it teaches by running things: the equations you meet are checked by cells you can change.
 #
 # **After this notebook you will**
 #
@@ -51,8 +51,8 @@
 # %% [markdown]
 # ## Does it work here?
 #
-# Every notebook begins with the same two lines. `setup` seeds the random generators, so that your results repeat; it picks the fastest device
-# this computer has, and tells you what it picked.
+# Every notebook begins with the same two lines. `setup` seeds the random generators, so that your results repeat; it uses a GPU if
+# there is one, and tells you what it picked.
 
 # %% tags=["nbval-ignore-output"] reason="shows the device and thread count of the computer it runs on"
 import gm_course
@@ -82,7 +82,6 @@ import torch
 from gm_course.claims import claim, claim_between
 
 draws = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
-claim("10,000 draws were made", len(draws) == 10_000)
 claim_between("their mean is near 0, within 5 standard errors", draws.mean(), -0.05, 0.05)
 claim_between("their mean square is near 1", draws.square().mean(), 0.9, 1.1)
 
@@ -141,6 +140,7 @@ claim_between("share of ink in an average image", digits.images.mean(), 0.1, 0.1
 # | $\log$ | natural logarithm; information is measured in **nats** (1 nat ≈ 1.44 bits) |
 # | `var`, `std`, `log_var` | $\sigma^2$, $\sigma$, $\log\sigma^2$ in code, never a bare `sigma` |
 # | $B$, $D$, $d$ | examples in a batch, dimensions of $x$, dimensions of $z$ |
+# | `elbo-split` and the like | the name of an equation of the chapter, because editions number them differently |
 #
 # ## Glossary (术语表)
 #
@@ -160,6 +160,9 @@ claim_between("share of ink in an average image", digits.images.mean(), 0.1, 0.1
 # | Wasserstein distance | Wasserstein 距离 | earth-mover's distance | 推土机距离 |
 # | Lipschitz continuous | Lipschitz 连续 | critic | 评价网络 |
 # | weight clipping | 权重截断 | score-function estimator | 得分函数估计 |
+# | variational autoencoder | 变分自编码器 | generative adversarial network | 生成对抗网络 |
+# | autoencoder | 自编码器 | amortised inference | 摊销推断 |
+# | posterior collapse | 后验坍塌 | importance sampling | 重要性采样 |
 #
 # ## What commonly goes wrong
 #
@@ -167,7 +170,7 @@ claim_between("share of ink in an average image", digits.images.mean(), 0.1, 0.1
 # |---|---|
 # | `ModuleNotFoundError: gm_course` | the notebook runs in another Python; choose the kernel *Python 3* of the course, or start with `make lab` |
 # | `GM_COURSE_DEVICE must name a device of this machine` | the variable names a GPU that is not there; unset it |
-# | a cell runs for minutes | press the stop button: what was trained is kept, and running the cell again goes on |
+# | a cell runs for minutes | press the stop button: a cell that calls `trainer.run` keeps what was trained, and goes on when you run it again; other cells start again |
 # | strange errors after jumping between cells | *Kernel → Restart Kernel and Run All Cells*; variables of an earlier cell may have been overwritten |
 # | a claim shows ✗ after your change | good: find out why |
 #
