@@ -1,11 +1,13 @@
 """pyproject.toml (ranges), constraints.txt (exact versions) and environment.yml agree."""
 
 import tomllib
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
@@ -61,3 +63,15 @@ def test_python_ranges_agree():
 
 def test_every_package_that_was_asked_for_is_declared():
     assert set(ASKED_FOR) <= set(declared())
+
+
+@pytest.mark.parametrize("name", sorted(pinned()))
+def test_pins_install_on_the_oldest_python_promised(name):
+    # A pin that needs 3.11.5, say, would fail on Debian 12's Python 3.11.2.
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    try:
+        needs = metadata(name)["Requires-Python"]
+    except PackageNotFoundError:
+        pytest.skip("not installed on this system")
+    assert needs is None or oldest in SpecifierSet(needs)
