@@ -29,6 +29,7 @@ from gm_course.checks.expected import (
 FLOAT32_COARSENESS = torch.finfo(torch.float32).eps / torch.finfo(torch.float64).eps
 
 EXACT = "exact up to rounding"
+EXACT_TRUTH = "right in every entry"
 FINITE = "finite"
 
 
@@ -40,8 +41,9 @@ class Finding:
         kind: Machine-readable name: ``"shape"``, ``"value"`` …
         returned: What came back, in words.
         expected: What was expected of it, in words, never the expected number.
-        part: The part of the check it belongs to; empty for all of it.
+        part: The part of the check, and entry of the dict, it belongs to; empty for all of it.
         is_near: Whether it looks like float32 used where the inputs are float64.
+        topic: What :data:`gm_course.checks.verdict.GENERIC_HINTS` is asked for; ``kind`` if empty.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class Finding:
     expected: str
     part: str = ""
     is_near: bool = False
+    topic: str = ""
 
 
 def describe(expected: Expected) -> str:
@@ -127,7 +130,9 @@ def agrees(expected: Expected, value: Plain, model: Plain) -> bool:
                 )
             )
         case Rule():
-            return agrees(expected.form, value, model)
+            if expected.residuals is None:
+                return agrees(expected.form, value, model)
+            return _residuals_agree(expected.residuals(value), expected.residuals(model))
 
 
 def _compare_tensor(expected: Values | AnyTensor, value: Plain) -> list[Finding]:
@@ -153,7 +158,7 @@ def _compare_items(expected: Items, value: Plain) -> list[Finding]:
     if len(value) != len(expected.items):
         return [Finding("length", _describe_value(value), describe(expected))]
     return [
-        replace(finding, returned=f"{name}: {finding.returned}")
+        replace(_inner(finding), returned=f"{name}: {finding.returned}")
         for (name, item), got in zip(expected.items.items(), value, strict=True)
         for finding in compare(item, got)
     ]
@@ -169,14 +174,16 @@ def _compare_entries(expected: Entries, value: Plain) -> list[Finding]:
     found = []
     for key, entry in expected.entries.items():
         part = str(key)
-        if key not in value:
-            found.append(Finding("keys", f"a dict without the key {key!r}", form, part=part))
-            continue
-        found += [
-            replace(finding, returned=f"entry {key!r}: {finding.returned}", part=part)
-            for finding in compare(entry, value[key])
-        ]
+        if key in value:
+            found += [replace(_inner(item), part=part) for item in compare(entry, value[key])]
+        else:
+            found.append(Finding("keys", "missing", form, part=part))
     return found
+
+
+def _inner(finding: Finding) -> Finding:
+    """The finding about an item or an entry, not about the whole result."""
+    return replace(finding, topic="none-inside") if finding.kind == "none" else finding
 
 
 def _compare_values(expected: Values | AnyTensor, got: Tensor) -> list[Finding]:
@@ -184,7 +191,7 @@ def _compare_values(expected: Values | AnyTensor, got: Tensor) -> list[Finding]:
     if isinstance(expected, AnyTensor):
         if bool(got.isfinite().all()):
             return []
-        return [Finding("nonfinite", _entry(got, ~got.isfinite()), FINITE)]
+        return [Finding("nonfinite", _entry(got, ~got.isfinite(), expected.dtype), FINITE)]
     exact = expected.values
     error = (got - exact).abs()
     # Tolerances are finite, so an infinity only equals itself; NaN equals nothing.
@@ -193,13 +200,13 @@ def _compare_values(expected: Values | AnyTensor, got: Tensor) -> list[Finding]:
         return []
     is_overflow = exact.isfinite() & ~got.isfinite()
     if bool(is_overflow.any()):
-        return [Finding("nonfinite", _entry(got, is_overflow), FINITE)]
+        return [Finding("nonfinite", _entry(got, is_overflow, expected.dtype), FINITE)]
     is_near = is_close | (error <= FLOAT32_COARSENESS * expected.tolerance)
     return [
         Finding(
             "value",
-            f"{_entry(got, ~is_close)}, which is wrong",
-            EXACT,
+            f"{_entry(got, ~is_close, expected.dtype)}, which is wrong",
+            EXACT_TRUTH if expected.dtype is torch.bool else EXACT,
             is_near=expected.dtype is torch.float64 and bool(is_near.all()),
         )
     ]
@@ -222,6 +229,13 @@ def _tensors_agree(expected: Values | AnyTensor, value: Plain, model: Plain) -> 
     is_same = (got == wrong) | (got.isnan() & wrong.isnan())
     is_finite = got.isfinite() & wrong.isfinite()
     return bool((is_same | (is_finite & ((got - wrong).abs() <= slack))).all())
+
+
+def _residuals_agree(value: Tensor | None, model: Tensor | None) -> bool:
+    if value is None or model is None:
+        return False
+    exact = Values(torch.zeros_like(model, dtype=torch.float64), 1.0, model.dtype)
+    return _tensors_agree(exact, value, model)
 
 
 def _as_tensor(expected: Number | AnyNumber) -> Values | AnyTensor:
@@ -273,8 +287,10 @@ def _describe_value(value: Plain) -> str:
     return "a number" if _is_number(value) else "something unreadable"
 
 
-def _entry(values: Tensor, is_wrong: Tensor) -> str:
+def _entry(values: Tensor, is_wrong: Tensor, dtype: torch.dtype) -> str:
     """Name the first wrong entry and show it to four digits, too few to copy an answer from."""
     index = tuple(int(i) for i in is_wrong.nonzero()[0])
-    number = f"{float(values[index]):.4g}"
-    return f"entry {list(index)} = {number}" if index else f"the number {number}"
+    first = values[index]
+    if dtype is torch.bool:
+        return f"entry {list(index)} = {bool(first)}" if index else f"the truth value {bool(first)}"
+    return f"entry {list(index)} = {first:.4g}" if index else f"the number {first:.4g}"

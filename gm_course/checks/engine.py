@@ -24,6 +24,8 @@ How to write the checks of an exercise (``ex13_2.py`` is the model)::
   keys are parts; ``Rule(form, broken_by, requirement)`` where many results are right, on top of
   ``AnyTensor(shape, dtype)``, ``AnyNumber()`` or any of the above. An interval of right values is
   a ``Values`` with its middle and half its width.
+- Where one mistake can lead to many results too: ``Rule(…, residuals=…)`` says what to compare,
+  or ``Misconception(…, shows_in=…)`` tells from the failing calls whether it was made.
 - Oracles are independent of the worked solution. From ``inputs``: ``normal``, ``uniform``,
   ``log_uniform``; ``wide`` gives NumPy's extended precision, ``narrow`` a float64 tensor of it;
   ``rounding(dtype, scale)`` is k·eps·scale: derive the scale from conditioning in a comment.
@@ -165,7 +167,7 @@ class AnswerCheck:
             return verdict.wrong(
                 self.name,
                 self.points,
-                list(dict.fromkeys(problems)),  # one that spoils several parts is told once
+                problems,
                 fraction=1 - len(spoilt) / len(self.parts),
                 raised=any(item.kind == "raised" for _, item in found),
             )
@@ -207,34 +209,33 @@ class AnswerCheck:
         cases = [i for i, other in enumerate(self.cases) if other.part in ("", part)]
         failing = {i for i, item in found if _RANK[item.kind] == _RANK[finding.kind]}
         case = self.cases[index]
-        rows = [
-            ("called", f"{case.call.describe(self.name)}, {case.label}"),
-            ("returned", finding.returned),
-            ("expected", self._expectation(finding)),
-        ]
-        if finding.kind in _ON_SOME_INPUTS and len(cases) > 1:
-            rows.append(("fails on", self._scope(failing, cases)))
         misconception = None
         if finding.kind in _MATHEMATICAL and len(responses) == len(self.cases):
             misconception = self._recogniser.recognise(
                 responses, shown=index, failing={i for i, _ in found}, cases=cases, part=part
             )
         if misconception:
-            mistake, diagnosis = misconception.name, misconception.diagnosis
+            mistake, looks_like = misconception.name, misconception.diagnosis
             hint = misconception.hint
-            rows.append(("looks like", diagnosis))
         elif all(item.is_near for _, item in found):
-            mistake, diagnosis = "precision", "float32 arithmetic on float64 inputs"
+            mistake, looks_like = "precision", "float32 arithmetic on float64 inputs"
             hint = GENERIC_HINTS[mistake]
-            rows.append(("looks like", diagnosis))
         elif finding.kind == "value" and self._holds_on_typical(found, cases):
-            mistake, diagnosis = "special-inputs", "an answer that holds on typical inputs only"
+            mistake, looks_like = "special-inputs", "an answer that holds on typical inputs only"
             hint = GENERIC_HINTS[mistake]
-            rows.append(("looks like", diagnosis))
         else:
-            mistake, diagnosis = finding.kind, f"returned {finding.returned}"
-            hint = GENERIC_HINTS.get(mistake, self.hint)
-        return Problem(mistake, diagnosis, hint, (*rows, ("hint", hint)))
+            mistake, looks_like = finding.kind, ""
+            hint = GENERIC_HINTS.get(finding.topic or finding.kind, self.hint)
+        return Problem(
+            mistake,
+            looks_like,
+            hint,
+            called=f"{case.call.describe(self.name)}, {case.label}",
+            returned=finding.returned,
+            expected=self._expectation(finding),
+            fails_on=self._scope(failing, cases) if finding.kind in _ON_SOME_INPUTS else "",
+            entries=(finding.part,) if finding.part else (),
+        )
 
     def _holds_on_typical(self, found: Sequence[tuple[int, Finding]], cases: Sequence[int]) -> bool:
         typical = self.cases[cases[0]].label
@@ -246,7 +247,9 @@ class AnswerCheck:
         return finding.expected
 
     def _scope(self, failing: set[int], cases: Sequence[int]) -> str:
-        """Say on which kinds of input it fails, if that is not all of them."""
+        """Say on which kinds of input it fails, if that is not all of them; "" of one case."""
+        if len(cases) == 1:
+            return ""
         counted = f"{len(failing)} of {len(cases)} inputs"
         labels = dict.fromkeys(self.cases[i].label for i in sorted(failing))
         if len(failing) == len(cases) or len(labels) > _MAX_LABELS:
@@ -303,6 +306,11 @@ def _gradient_findings(expected: Values, response: Response) -> list[Finding]:
         differentiable = "a result that can be differentiated"
         return [Finding("detached", "a result cut off from its inputs", differentiable)]
     return [
-        Finding("gradient", f"a result whose gradient has {item.returned}", "the exact gradient")
+        Finding(
+            "gradient",
+            f"a result whose gradient has {item.returned}",
+            "the exact gradient",
+            topic=item.kind,
+        )
         for item in compare(expected, response.gradient)
     ]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gm_course.checks.calls import Call
 from gm_course.checks.engine import AnswerCheck, Case, Exercise, in_both_dtypes
-from gm_course.checks.ex13_2_divergences import GAUSSIAN_KL, GAUSSIAN_KL_GENERAL
+from gm_course.checks.ex13_2_divergences import GAUSSIAN_KL, GAUSSIAN_KL_GENERAL, kl
 from gm_course.checks.ex13_2_evidence import AFFINE_MAP, EVIDENCE_TERMS
 from gm_course.checks.expected import Values
 from gm_course.checks.gaussians import diagonal_kl
@@ -117,16 +117,12 @@ def _log_likelihood(x: Tensor, mu_g: Tensor, variance: float) -> Tensor:
     return -_square(x, mu_g) / (2 * variance) - _log_constant(x, variance)
 
 
-def _kl(mu: Tensor, var: Tensor) -> Tensor:
-    return 0.5 * (var + mu**2 - 1 - var.log()).sum(-1)
-
-
 def _elbo(x: Tensor, mu_g: Tensor, mu_i: Tensor, var_i: Tensor, lam: float) -> Tensor:
-    return _log_likelihood(x, mu_g, lam) - _kl(mu_i, var_i)
+    return _log_likelihood(x, mu_g, lam) - kl(mu_i, var_i)
 
 
 def _objective(x: Tensor, mu_g: Tensor, mu_i: Tensor, var_i: Tensor, lam: float) -> Tensor:
-    return -0.5 * _square(x, mu_g) - lam * _kl(mu_i, var_i)
+    return -0.5 * _square(x, mu_g) - lam * kl(mu_i, var_i)
 
 
 _VAR_AS_STD = (
@@ -153,7 +149,7 @@ ELBO_ONE_SAMPLE = AnswerCheck(
             "no-constant",
             "a log-density without its normalising constant",
             "A bound on log p(x) needs every constant; only an optimiser may drop them.",
-            lambda x, mu_g, mu_i, var_i, lam: -_square(x, mu_g) / (2 * lam) - _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: -_square(x, mu_g) / (2 * lam) - kl(mu_i, var_i),
         ),
         Misconception(
             "no-two-pi",
@@ -175,13 +171,13 @@ ELBO_ONE_SAMPLE = AnswerCheck(
             "lam-as-std",
             "lam taken for the decoder's standard deviation",
             "`lam` is the variance λ: the covariance is λ·I.",
-            lambda x, mu_g, mu_i, var_i, lam: _log_likelihood(x, mu_g, lam**2) - _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: _log_likelihood(x, mu_g, lam**2) - kl(mu_i, var_i),
         ),
         Misconception(
             "lam-as-precision",
             "lam taken for a precision, one over the variance",
             "A larger lam makes the decoder more tolerant of a bad reconstruction.",
-            lambda x, mu_g, mu_i, var_i, lam: _log_likelihood(x, mu_g, 1 / lam) - _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: _log_likelihood(x, mu_g, 1 / lam) - kl(mu_i, var_i),
         ),
         Misconception(
             "no-half",
@@ -195,7 +191,7 @@ ELBO_ONE_SAMPLE = AnswerCheck(
             "kl-added",
             "the KL divergence added",
             "The ELBO lies below log p(x): which sign must a non-negative penalty have?",
-            lambda x, mu_g, mu_i, var_i, lam: _log_likelihood(x, mu_g, lam) + _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: _log_likelihood(x, mu_g, lam) + kl(mu_i, var_i),
         ),
         Misconception(
             "no-kl",
@@ -207,16 +203,14 @@ ELBO_ONE_SAMPLE = AnswerCheck(
             "kl-weighted",
             "the KL divergence multiplied by lam",
             "That weight appears in (13.28), after a rescaling; the ELBO itself has none.",
-            lambda x, mu_g, mu_i, var_i, lam: (
-                _log_likelihood(x, mu_g, lam) - lam * _kl(mu_i, var_i)
-            ),
+            lambda x, mu_g, mu_i, var_i, lam: _log_likelihood(x, mu_g, lam) - lam * kl(mu_i, var_i),
         ),
         Misconception(
             "mean-over-dimensions",
             "the log-likelihood averaged over the data dimensions",
             "Independent dimensions: the log-densities add up.",
             lambda x, mu_g, mu_i, var_i, lam: (
-                _log_likelihood(x, mu_g, lam) / x.shape[-1] - _kl(mu_i, var_i)
+                _log_likelihood(x, mu_g, lam) / x.shape[-1] - kl(mu_i, var_i)
             ),
         ),
         Misconception(
@@ -259,37 +253,37 @@ OBJECTIVE_13_28 = AnswerCheck(
             "−‖x − mu_g‖² + KL, as some drafts of the book print it",
             "Both the factor of the first term and the sign of the second are wrong there: derive "
             "them from the ELBO.",
-            lambda x, mu_g, mu_i, var_i, lam: -_square(x, mu_g) + _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: -_square(x, mu_g) + kl(mu_i, var_i),
         ),
         Misconception(
             "no-half",
             "a squared error without its factor ½",
             "Multiply the Gaussian log-density by lam: what remains before the square?",
-            lambda x, mu_g, mu_i, var_i, lam: -_square(x, mu_g) - lam * _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: -_square(x, mu_g) - lam * kl(mu_i, var_i),
         ),
         Misconception(
             "kl-added",
             "the KL divergence added",
             "The objective is maximised: may a larger divergence improve it?",
-            lambda x, mu_g, mu_i, var_i, lam: -0.5 * _square(x, mu_g) + lam * _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: -0.5 * _square(x, mu_g) + lam * kl(mu_i, var_i),
         ),
         Misconception(
             "kl-unweighted",
             "the KL divergence without its weight",
             "Scaling the ELBO to free the squared error of 1/lam scales its other term too.",
-            lambda x, mu_g, mu_i, var_i, lam: -0.5 * _square(x, mu_g) - _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: -0.5 * _square(x, mu_g) - kl(mu_i, var_i),
         ),
         Misconception(
             "divided-by-lam",
             "the ELBO without constants: the squared error still divided by lam",
             "(13.28) is that, multiplied by lam.",
-            lambda x, mu_g, mu_i, var_i, lam: -_square(x, mu_g) / (2 * lam) - _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: -_square(x, mu_g) / (2 * lam) - kl(mu_i, var_i),
         ),
         Misconception(
             "lam-on-error",
             "lam on the squared error instead of the KL divergence",
             "A large lam stands for a noisy decoder: which term should it make matter less?",
-            lambda x, mu_g, mu_i, var_i, lam: -0.5 * lam * _square(x, mu_g) - _kl(mu_i, var_i),
+            lambda x, mu_g, mu_i, var_i, lam: -0.5 * lam * _square(x, mu_g) - kl(mu_i, var_i),
         ),
         Misconception(
             "negated",
@@ -302,7 +296,7 @@ OBJECTIVE_13_28 = AnswerCheck(
             "the squared error averaged over the data dimensions",
             "‖·‖² is a sum of squares; an average changes its weight against the KL divergence.",
             lambda x, mu_g, mu_i, var_i, lam: (
-                -0.5 * _square(x, mu_g) / x.shape[-1] - lam * _kl(mu_i, var_i)
+                -0.5 * _square(x, mu_g) / x.shape[-1] - lam * kl(mu_i, var_i)
             ),
         ),
         Misconception(
@@ -310,7 +304,7 @@ OBJECTIVE_13_28 = AnswerCheck(
             "the norm of the error, not squared",
             "The exponent of a Gaussian holds the squared distance.",
             lambda x, mu_g, mu_i, var_i, lam: (
-                -0.5 * _square(x, mu_g).sqrt() - lam * _kl(mu_i, var_i)
+                -0.5 * _square(x, mu_g).sqrt() - lam * kl(mu_i, var_i)
             ),
         ),
         Misconception(

@@ -211,7 +211,8 @@ def _means_and_variances(dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]
     }
 
 
-def _kl(mu: Tensor, var: Tensor) -> Tensor:
+def kl(mu: Tensor, var: Tensor) -> Tensor:
+    """KL(N(mu, diag var), N(0, I)) of each row, for mistakes to spoil."""
     return 0.5 * (var + mu**2 - 1 - var.log()).sum(-1)
 
 
@@ -226,13 +227,13 @@ GAUSSIAN_KL = AnswerCheck(
             "var-as-std",
             "var squared: it was taken for σ, but it is σ² already",
             "`var` holds σ². Where the formula says σ², write `var`.",
-            lambda mu, var: _kl(mu, var**2),
+            lambda mu, var: kl(mu, var**2),
         ),
         Misconception(
             "std-for-var",
             "σ used where σ² is meant",
             "The formula is in σ², which `var` holds: no square root is needed.",
-            lambda mu, var: _kl(mu, var.sqrt()),
+            lambda mu, var: kl(mu, var.sqrt()),
         ),
         Misconception(
             "var-as-log-var",
@@ -250,13 +251,13 @@ GAUSSIAN_KL = AnswerCheck(
             "no-half",
             "a missing factor ½ in front",
             "Every term of a Gaussian's log-density carries ½.",
-            lambda mu, var: 2 * _kl(mu, var),
+            lambda mu, var: 2 * kl(mu, var),
         ),
         Misconception(
             "no-minus-one",
             "a missing constant per dimension: the prior itself gets a positive divergence",
             "What must come out for mu = 0, var = 1?",
-            lambda mu, var: _kl(mu, var) + 0.5 * mu.shape[-1],
+            lambda mu, var: kl(mu, var) + 0.5 * mu.shape[-1],
         ),
         Misconception(
             "log-sign",
@@ -268,13 +269,13 @@ GAUSSIAN_KL = AnswerCheck(
             "negated",
             "the negative of the divergence",
             "A KL divergence is never negative; the ELBO subtracts it, this function returns it.",
-            lambda mu, var: -_kl(mu, var),
+            lambda mu, var: -kl(mu, var),
         ),
         Misconception(
             "mean-over-dimensions",
             "an average over the latent dimensions instead of their sum",
             "Independent dimensions: the log-densities add up.",
-            lambda mu, var: _kl(mu, var) / mu.shape[-1],
+            lambda mu, var: kl(mu, var) / mu.shape[-1],
         ),
         Misconception(
             "reversed",
@@ -286,13 +287,13 @@ GAUSSIAN_KL = AnswerCheck(
             "batch-sum",
             "a sum over the whole batch",
             "Keep one number per example: sum over the last axis only.",
-            lambda mu, var: _kl(mu, var).sum(),
+            lambda mu, var: kl(mu, var).sum(),
         ),
         Misconception(
             "batch-mean",
             "an average over the batch",
             "Keep one number per example: sum over the last axis only.",
-            lambda mu, var: _kl(mu, var).mean(),
+            lambda mu, var: kl(mu, var).mean(),
         ),
     ),
 )

@@ -8,17 +8,15 @@ recognised by what the wrong pairs have in common, not by comparing them with on
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from functools import cached_property
 from typing import NamedTuple
 
 from gm_course.checks.calls import Call, Response
 from gm_course.checks.comparison import compare
 from gm_course.checks.engine import AnswerCheck, Case
-from gm_course.checks.expected import AnyNumber, Expected, Items, Rule
-from gm_course.checks.misconceptions import Misconception, Recogniser
+from gm_course.checks.expected import AnyNumber, Items, Rule
+from gm_course.checks.misconceptions import Failure, Misconception
 
 _INTERVALS = {1: (-1, 1), 4: (0, 1)}  # 2 and 3 are defined on all of R
 _DOMAINS = {1: "[−1, 1]", 2: "R", 3: "R", 4: "[0, 1]"}
@@ -105,46 +103,6 @@ class _Attempt(NamedTuple):
         return _LARGEST_SLOPES[self.number] - self.slope
 
 
-@dataclass(frozen=True)
-class _PairMistake(Misconception):
-    """A misconception that ``shows_in`` the wrong pairs, the one the student is shown first."""
-
-    shows_in: Callable[[Sequence[_Attempt]], bool] = field(kw_only=True)
-
-
-class _PairRecogniser(Recogniser):
-    """Recognises the first mistake of a list that shows in the wrong pairs."""
-
-    def __init__(
-        self,
-        mistakes: Sequence[_PairMistake],
-        calls: Sequence[Call],
-        expected: Sequence[Expected],
-    ) -> None:
-        super().__init__(mistakes, calls, expected)
-        self._mistakes = mistakes
-
-    def recognise(
-        self,
-        responses: Sequence[Response],
-        *,
-        shown: int,
-        failing: Collection[int],
-        cases: Collection[int],
-        part: str,
-    ) -> Misconception | None:
-        """Return the first mistake on the list that explains the failing responses, or None."""
-        others = sorted(set(failing) & set(cases) - {shown})
-        attempts = [_attempt(self._calls[i], responses[i]) for i in (shown, *others)]
-        pairs = [attempt for attempt in attempts if attempt is not None]
-        if not pairs or len(pairs) < len(attempts):
-            return None
-        for mistake in self._mistakes:
-            if mistake.part in ("", part) and mistake.shows_in(pairs):
-                return mistake
-        return None
-
-
 def _attempt(call: Call, response: Response) -> _Attempt | None:
     match response.value:
         case (float() | int() as a, float() | int() as b) if not compare(_PAIR, response.value):
@@ -155,13 +113,15 @@ def _attempt(call: Call, response: Response) -> _Attempt | None:
     return None
 
 
-class _PairCheck(AnswerCheck):
-    """A check whose misconceptions are all ``_PairMistake``."""
+def _in_pairs(is_made: Callable[[Sequence[_Attempt]], bool]) -> Callable[[Sequence[Failure]], bool]:
+    """Make a ``shows_in`` of a predicate on the wrong pairs; anything but pairs shows nothing."""
 
-    @cached_property
-    def _recogniser(self) -> Recogniser:
-        mistakes = [item for item in self.misconceptions if isinstance(item, _PairMistake)]
-        return _PairRecogniser(mistakes, self.calls, [case.expected for case in self.cases])
+    def shows_in(failures: Sequence[Failure]) -> bool:
+        attempts = [_attempt(call, response) for call, response in failures]
+        pairs = [attempt for attempt in attempts if attempt is not None]
+        return len(pairs) == len(attempts) and is_made(pairs)
+
+    return shows_in
 
 
 def _is_same_point(attempts: Sequence[_Attempt]) -> bool:
@@ -212,7 +172,7 @@ def _steep_cases() -> Iterator[Case]:
             yield Case(f"{_NAMES[number]}, slope {size}", call, rule, part=str(number))
 
 
-STEEP_PAIR = _PairCheck(
+STEEP_PAIR = AnswerCheck(
     name="steep_pair",
     points=2.0,
     meaning="two points with a slope above the one asked for",
@@ -220,23 +180,23 @@ STEEP_PAIR = _PairCheck(
     build_cases=lambda: list(_steep_cases()),
     parts=("2", "4"),
     misconceptions=(
-        _PairMistake(
+        Misconception(
             "same-point",
             "two points that are one and the same",
             "A chord needs two ends. Close to a large float there may be no other float: is what "
             "you add larger than the spacing of floats there?",
             lambda number, slope: (0.5, 0.5),
-            shows_in=_is_same_point,
+            shows_in=_in_pairs(_is_same_point),
         ),
-        _PairMistake(
+        Misconception(
             "outside-domain",
             "a point outside the domain [0, 1]",
             "Number 4 is a function on [0, 1] only. What if the slope asked for is small?",
             lambda number, slope: {2: (0.0, 2 * slope), 4: (0.0, 1 / (4 * slope**2))}[number],
             part="4",
-            shows_in=_is_outside,
+            shows_in=_in_pairs(_is_outside),
         ),
-        _PairMistake(
+        Misconception(
             "horizontal",
             "mirror images a = −b, between which x² does not change at all",
             "Draw the chord between your two points on the parabola.",
@@ -244,47 +204,53 @@ STEEP_PAIR = _PairCheck(
                 number
             ],
             part="2",
-            shows_in=_is_horizontal,
+            shows_in=_in_pairs(_is_horizontal),
         ),
-        _PairMistake(
+        Misconception(
             "fixed-pair",
             "one pair of points for every slope",
             "One pair only refutes one constant. Let the points depend on `slope`.",
             lambda number, slope: {2: (3.0, 5.0), 4: (0.0, 0.01)}[number],
-            shows_in=_is_fixed,
+            shows_in=_in_pairs(_is_fixed),
         ),
-        _PairMistake(
+        Misconception(
             "equal-slope",
             "a chord with just the slope asked for, not a larger one",
             "The slope has to be exceeded, and rounding must not spoil it: leave some room.",
             lambda number, slope: {2: (0.0, slope), 4: (0.0, min(1.0, 1 / slope**2))}[number],
-            shows_in=lambda attempts: math.isclose(
-                attempts[0].slope, attempts[0].asked, rel_tol=1e-6
+            shows_in=_in_pairs(
+                lambda attempts: math.isclose(attempts[0].slope, attempts[0].asked, rel_tol=1e-6)
             ),
         ),
-        _PairMistake(
+        Misconception(
             "short-by-a-factor",
             "a slope that is a fixed fraction of the one asked for",
             "Did you make the derivative at one end that large? Between the ends it is another "
             "matter: use the slope of the chord itself.",
             lambda number, slope: {2: (0.0, slope / 2), 4: (0.0, min(1.0, 4 / slope**2))}[number],
-            shows_in=lambda attempts: 0.9 < _exponent(attempts, lambda item: item.slope) < 1.1,
+            shows_in=_in_pairs(
+                lambda attempts: 0.9 < _exponent(attempts, lambda item: item.slope) < 1.1
+            ),
         ),
-        _PairMistake(
+        Misconception(
             "grows-too-slowly",
             "a slope that grows more slowly than the one asked for",
             "Solve for the point again: is there a square, or a square root, too few or too many?",
             lambda number, slope: {2: (0.0, math.sqrt(slope) / 2), 4: (0.0, min(1.0, 2 / slope))}[
                 number
             ],
-            shows_in=lambda attempts: 0.25 < _exponent(attempts, lambda item: item.slope) <= 0.9,
+            shows_in=_in_pairs(
+                lambda attempts: 0.25 < _exponent(attempts, lambda item: item.slope) <= 0.9
+            ),
         ),
-        _PairMistake(
+        Misconception(
             "wrong-place",
             "points that move to where the function is flat, or no steeper than elsewhere",
             "In the figure at the top, where on the curve do chords get steeper and steeper?",
             lambda number, slope: {2: (0.0, 1 / slope), 4: (1.0, slope / (1 + slope))}[number],
-            shows_in=lambda attempts: _exponent(attempts, lambda item: item.slope) <= 0.25,
+            shows_in=_in_pairs(
+                lambda attempts: _exponent(attempts, lambda item: item.slope) <= 0.25
+            ),
         ),
     ),
 )
@@ -309,7 +275,7 @@ def _extremal_cases() -> Iterator[Case]:
             yield Case(f"{_NAMES[number]}, eps {size}", call, rule, part=str(number))
 
 
-NEAR_EXTREMAL_PAIR = _PairCheck(
+NEAR_EXTREMAL_PAIR = AnswerCheck(
     name="near_extremal_pair",
     points=3.0,
     meaning="two points with a slope within eps of the smallest constant",
@@ -318,48 +284,48 @@ NEAR_EXTREMAL_PAIR = _PairCheck(
     build_cases=lambda: list(_extremal_cases()),
     parts=("1", "3"),
     misconceptions=(
-        _PairMistake(
+        Misconception(
             "same-point",
             "two points that are one and the same",
             "A chord needs two ends. Floats are not dense: is what you add or take away larger "
             "than their spacing there?",
             lambda number, eps: (1.0, 1.0),
-            shows_in=_is_same_point,
+            shows_in=_in_pairs(_is_same_point),
         ),
-        _PairMistake(
+        Misconception(
             "outside-domain",
             "a point outside the domain [−1, 1]",
             "Number 1 is a function on [−1, 1] only. From which side may you approach its ends?",
             lambda number, eps: {1: (1.0, 1.0 + eps / 2), 3: (1 / eps, 2 / eps)}[number],
             part="1",
-            shows_in=_is_outside,
+            shows_in=_in_pairs(_is_outside),
         ),
-        _PairMistake(
+        Misconception(
             "horizontal",
             "mirror images a = −b, between which the function does not change at all",
             "Both functions are even. Draw the chord between your two points.",
             lambda number, eps: {1: (-1.0, 1.0), 3: (-1 / eps, 1 / eps)}[number],
-            shows_in=_is_horizontal,
+            shows_in=_in_pairs(_is_horizontal),
         ),
-        _PairMistake(
+        Misconception(
             "fixed-pair",
             "one pair of points for every eps",
             "However steep one chord is, it does not show that no smaller constant would do. Let "
             "the points depend on `eps`.",
             lambda number, eps: {1: (0.95, 1.0), 3: (1e3, 2e3)}[number],
-            shows_in=_is_fixed,
+            shows_in=_in_pairs(_is_fixed),
         ),
-        _PairMistake(
+        Misconception(
             "on-the-edge",
             "a chord that misses the bound by a rounding error",
             "On paper your pair attains constant − eps exactly; rounded to floats it may lie on "
             "either side. Leave some room.",
             lambda number, eps: {1: (1.0, 1.0 - eps), 3: (1 / eps, 2 / eps)}[number],
-            shows_in=lambda attempts: math.isclose(
-                attempts[0].deficit, attempts[0].asked, rel_tol=1e-3
+            shows_in=_in_pairs(
+                lambda attempts: math.isclose(attempts[0].deficit, attempts[0].asked, rel_tol=1e-3)
             ),
         ),
-        _PairMistake(
+        Misconception(
             "short-by-a-factor",
             "a slope that falls short by a fixed multiple of eps",
             "You have the right idea; count how much each of the two points costs.",
@@ -367,9 +333,11 @@ NEAR_EXTREMAL_PAIR = _PairCheck(
                 1: (1 - 0.4 * eps, 1 - eps),
                 3: (1 / math.sqrt(8 * eps), 2 / math.sqrt(8 * eps)),
             }[number],
-            shows_in=lambda attempts: 0.9 < _exponent(attempts, lambda item: item.deficit) < 1.1,
+            shows_in=_in_pairs(
+                lambda attempts: 0.9 < _exponent(attempts, lambda item: item.deficit) < 1.1
+            ),
         ),
-        _PairMistake(
+        Misconception(
             "shrinks-too-slowly",
             "a slope that approaches the constant more slowly than eps goes to zero",
             "How does what is missing depend on where the points are? Compare its power with the "
@@ -377,14 +345,18 @@ NEAR_EXTREMAL_PAIR = _PairCheck(
             lambda number, eps: {1: (1.0, 1 - math.sqrt(eps)), 3: (0.0, 1 / math.sqrt(eps))}[
                 number
             ],
-            shows_in=lambda attempts: 0.25 < _exponent(attempts, lambda item: item.deficit) <= 0.9,
+            shows_in=_in_pairs(
+                lambda attempts: 0.25 < _exponent(attempts, lambda item: item.deficit) <= 0.9
+            ),
         ),
-        _PairMistake(
+        Misconception(
             "wrong-place",
             "points near which the function is flat, or no steeper than elsewhere",
             "In the figure at the top, where on the curve are the chords steepest?",
             lambda number, eps: (0.0, eps / 2),
-            shows_in=lambda attempts: _exponent(attempts, lambda item: item.deficit) <= 0.25,
+            shows_in=_in_pairs(
+                lambda attempts: _exponent(attempts, lambda item: item.deficit) <= 0.25
+            ),
         ),
     ),
 )

@@ -12,15 +12,13 @@ from gm_course.checks.calls import Call, Plain
 from gm_course.checks.engine import AnswerCheck, Case, in_both_dtypes
 from gm_course.checks.ex13_6_measures import (
     Measures,
-    ResidualCheck,
-    ResidualRule,
     as_pair,
     euclidean,
     pairs_of_measures,
     solver_tolerance,
     steepest_potential,
 )
-from gm_course.checks.expected import AnyTensor, Items, Values
+from gm_course.checks.expected import AnyTensor, Items, Rule, Values
 from gm_course.checks.inputs import rounding
 from gm_course.checks.misconceptions import Misconception
 
@@ -35,7 +33,7 @@ def _dual_cases(dtype: torch.dtype) -> Iterator[Case]:
         yield Case(label, call, _optimal_potential(given))
 
 
-def _optimal_potential(given: Measures) -> ResidualRule:
+def _optimal_potential(given: Measures) -> Rule:
     dtype = given.p.dtype
     n = len(given.p)
     limits = torch.from_numpy(given.distances.astype(np.float64))
@@ -69,12 +67,10 @@ def _optimal_potential(given: Measures) -> ResidualRule:
             return None
         returned, f = pair
         is_steep = float((f[:, None] - f[None, :] - limits).max()) > slack
-        return torch.tensor(
-            [returned - given.optimum, attained(f) - given.optimum, diameter * is_steep],
-            dtype=torch.float64,
-        )
+        errors = [returned - given.optimum, attained(f) - given.optimum, diameter * is_steep]
+        return torch.tensor([error / slack for error in errors], dtype=dtype)
 
-    return ResidualRule(
+    return Rule(
         Items(
             {
                 "value": Values(torch.tensor(given.optimum, dtype=torch.float64), tolerance, dtype),
@@ -84,9 +80,6 @@ def _optimal_potential(given: Measures) -> ResidualRule:
         broken_by,
         "f being 1-Lipschitz on the points and attaining the value",
         residuals,
-        size=3,
-        tolerance=slack,
-        dtype=dtype,
     )
 
 
@@ -158,7 +151,7 @@ def _neighbours(points: Tensor) -> Tensor:
     return between.masked_fill((order[:, None] - order[None]).abs() > 1, torch.inf)
 
 
-WASSERSTEIN_DUAL = ResidualCheck(
+WASSERSTEIN_DUAL = AnswerCheck(
     name="wasserstein_dual",
     points=3.0,
     meaning="the largest Σ p f − Σ q f over 1-Lipschitz f",

@@ -8,10 +8,8 @@ stochastic matrices are the permutations), so the oracle solves no linear progra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment, linprog
 from torch import Tensor
 
-from gm_course.checks.calls import Call, Plain, Response, collect
-from gm_course.checks.engine import AnswerCheck
-from gm_course.checks.expected import Rule, Values
+from gm_course.checks.calls import Plain
 from gm_course.checks.inputs import OPERATIONS, Wide, normal, wide
-from gm_course.checks.misconceptions import Misconception, Recogniser
 
 Counts = Sequence[int]
 
@@ -113,79 +108,6 @@ def pairs_of_measures(dtype: torch.dtype) -> dict[str, Measures]:
 
 
 # --- Judging results that are not unique ------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ResidualRule(Rule):
-    """A rule about a result that is not unique, with what a mistake is recognised by.
-
-    Attributes:
-        residuals: Called with what came back, as ``broken_by`` is; returns a float64 vector that
-            is zero for every valid result and, for a wrong one, the same for each of the many
-            results that one mistake can lead to. None where the form is too far off.
-        size: Length of that vector.
-        tolerance: How far from zero rounding and a solver's accuracy may leave it.
-        dtype: The inputs' dtype.
-    """
-
-    residuals: Callable[[Any], Tensor | None]
-    size: int
-    tolerance: float
-    dtype: torch.dtype
-
-    def reduce(self, response: Response) -> Response:
-        """Return the response with its residuals in place of its value, where it has some."""
-        residuals = None if response.raised else self.residuals(response.value)
-        return response if residuals is None else replace(response, value=residuals)
-
-
-@dataclass(frozen=True, eq=False)
-class ResidualCheck(AnswerCheck):
-    """A check whose cases all expect a :class:`ResidualRule`."""
-
-    @cached_property
-    def _recogniser(self) -> Recogniser:
-        rules = [case.expected for case in self.cases]
-        return _ResidualRecogniser(
-            self.misconceptions, self.calls, [r for r in rules if isinstance(r, ResidualRule)]
-        )
-
-
-class _ResidualRecogniser(Recogniser):
-    """Compares residuals: two answers that make one mistake need not return the same result."""
-
-    def __init__(
-        self,
-        misconceptions: Sequence[Misconception],
-        calls: Sequence[Call],
-        rules: Sequence[ResidualRule],
-    ) -> None:
-        zeros = [
-            Values(torch.zeros(rule.size, dtype=torch.float64), rule.tolerance, rule.dtype)
-            for rule in rules
-        ]
-        super().__init__(misconceptions, calls, zeros)
-        self._rules = rules
-
-    @cached_property
-    def _models(self) -> list[list[Response]]:
-        return [self._reduce(collect(item.formula, self._calls)) for item in self._misconceptions]
-
-    def recognise(
-        self,
-        responses: Sequence[Response],
-        *,
-        shown: int,
-        failing: Collection[int],
-        cases: Collection[int],
-        part: str,
-    ) -> Misconception | None:
-        return super().recognise(
-            self._reduce(responses), shown=shown, failing=failing, cases=cases, part=part
-        )
-
-    def _reduce(self, responses: Sequence[Response]) -> list[Response]:
-        return [rule.reduce(item) for rule, item in zip(self._rules, responses, strict=True)]
 
 
 def as_pair(value: Plain) -> tuple[float, Tensor] | None:

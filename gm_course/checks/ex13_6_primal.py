@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from gm_course.checks.calls import Call, Plain
-from gm_course.checks.engine import Case, in_both_dtypes
+from gm_course.checks.engine import AnswerCheck, Case, in_both_dtypes
 from gm_course.checks.ex13_6_measures import (
     Counts,
-    ResidualCheck,
-    ResidualRule,
     as_pair,
     optimal_cost,
     pairs_of_measures,
@@ -21,7 +19,7 @@ from gm_course.checks.ex13_6_measures import (
     solver_tolerance,
     transport_plan,
 )
-from gm_course.checks.expected import AnyTensor, Items, Values
+from gm_course.checks.expected import AnyTensor, Items, Rule, Values
 from gm_course.checks.inputs import uniform, wide
 from gm_course.checks.misconceptions import Misconception
 
@@ -76,7 +74,7 @@ def _cases(dtype: torch.dtype) -> Iterator[Case]:
         yield Case(label, call, _optimal_plan(given))
 
 
-def _optimal_plan(given: _Problem) -> ResidualRule:
+def _optimal_plan(given: _Problem) -> Rule:
     p, q, cost = (value.double() for value in (given.p, given.q, given.cost))
     dtype = given.p.dtype
     shape = (len(p), len(q))
@@ -110,9 +108,10 @@ def _optimal_plan(given: _Problem) -> ResidualRule:
         returned, plan = pair
         spent = (plan * cost).sum() if plan.shape == shape else torch.tensor(torch.nan)
         totals = torch.stack([torch.tensor(returned), spent]) - given.optimum
-        return torch.cat([totals, torch.cat([plan.sum(1), plan.sum(0)]) - marginals])
+        errors = torch.cat([totals, torch.cat([plan.sum(1), plan.sum(0)]) - marginals])
+        return (errors / max(value_tolerance, mass_tolerance)).to(dtype)
 
-    return ResidualRule(
+    return Rule(
         Items(
             {
                 "value": Values(
@@ -124,9 +123,6 @@ def _optimal_plan(given: _Problem) -> ResidualRule:
         broken_by,
         "the plan moving p to q at the least possible cost",
         residuals,
-        size=2 + sum(shape),
-        tolerance=max(value_tolerance, mass_tolerance),
-        dtype=dtype,
     )
 
 
@@ -193,7 +189,7 @@ _MARGINALS_HINT = (
     "goes. Which of the two does yours respect?"
 )
 
-WASSERSTEIN_PRIMAL = ResidualCheck(
+WASSERSTEIN_PRIMAL = AnswerCheck(
     name="wasserstein_primal",
     points=3.0,
     meaning="the least cost of moving p to q",

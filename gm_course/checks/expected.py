@@ -79,11 +79,16 @@ class Rule:
         broken_by: Called with a value of that form (a tuple for Items, CPU tensors, float or int);
             returns what is wrong with it, completing "the answer returned …", or ``""``.
         requirement: What any valid result does, in words.
+        residuals: What a mistake is recognised by, in place of the result itself, where it can
+            lead to many results. Called with anything that came back; returns a vector of the
+            inputs' dtype, in units of its tolerance, that is zero for every valid result and the
+            same for every result of one mistake; None where the form is too far off.
     """
 
     form: Expected
     broken_by: Callable[[Any], str]
     requirement: str
+    residuals: Callable[[Any], Tensor | None] | None = None
 
 
 Expected: TypeAlias = Values | Number | AnyTensor | AnyNumber | Items | Entries | Rule

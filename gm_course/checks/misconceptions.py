@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import TypeAlias
 
 from gm_course.checks.calls import Call, Response, collect
 from gm_course.checks.comparison import agrees
@@ -13,6 +13,9 @@ from gm_course.checks.expected import Expected
 # Ways of writing one mistake may part on extreme inputs (one overflows, another does not), so
 # not every case must agree.
 MIN_AGREEMENT = 0.8
+
+Failure: TypeAlias = tuple[Call, Response]
+"""A call that the answer got wrong, and what it did."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Misconception:
         hint: What to think about; it does not give the answer away.
         formula: The wrong answer; called as the student's answer is, on every case.
         part: The part of the check it is about; empty for all.
+        shows_in: Recognises the mistake by what the wrong results have in common, where it can
+            lead to many; ``formula`` then only gives an example. Called with the failures of one
+            part, the one that the student is told first. The first mistake that shows is named.
     """
 
     name: str
@@ -32,6 +38,7 @@ class Misconception:
     hint: str
     formula: Callable[..., object]
     part: str = ""
+    shows_in: Callable[[Sequence[Failure]], bool] | None = None
 
 
 class Recogniser:
@@ -46,10 +53,7 @@ class Recogniser:
         self._misconceptions = misconceptions
         self._calls = calls
         self._expected = expected
-
-    @cached_property
-    def _models(self) -> list[list[Response]]:
-        return [collect(item.formula, self._calls) for item in self._misconceptions]
+        self._models: dict[tuple[Misconception, int], Response] = {}
 
     def recognise(
         self,
@@ -69,15 +73,18 @@ class Recogniser:
             cases: Indices of all the cases of this part, ``failing`` included.
             part: The part in question; misconceptions about others are left out.
         """
+        candidates = [item for item in self._misconceptions if item.part in ("", part)]
+        others = sorted(set(failing).intersection(cases) - {shown})
+        failures = [(self._calls[index], responses[index]) for index in (shown, *others)]
+        for misconception in candidates:
+            if misconception.shows_in and misconception.shows_in(failures):
+                return misconception
         ranked: list[tuple[float, float, Misconception]] = []
-        for misconception, models in zip(self._misconceptions, self._models, strict=True):
-
-            def explains(index: int, models: Sequence[Response] = models) -> bool:
-                return _explained(self._expected[index], responses[index], models[index])
-
-            if misconception.part not in ("", part) or not explains(shown):
+        for misconception in candidates:
+            # Most are ruled out by the first comparison, and some formulas are slow.
+            if misconception.shows_in or not self._explains(misconception, shown, responses):
                 continue
-            explained = {index for index in cases if explains(index)}
+            explained = {i for i in cases if self._explains(misconception, i, responses)}
             of_failing = len(explained.intersection(failing)) / len(failing)
             of_all = len(explained) / len(cases)
             if min(of_failing, of_all) >= MIN_AGREEMENT:
@@ -87,8 +94,17 @@ class Recogniser:
             return None
         return ranked[0][2] if ranked else None
 
+    def _explains(
+        self, misconception: Misconception, index: int, responses: Sequence[Response]
+    ) -> bool:
+        response, model = responses[index], self._model(misconception, index)
+        if response.raised or model.raised:
+            return False
+        return agrees(self._expected[index], response.value, model.value)
 
-def _explained(expected: Expected, response: Response, model: Response) -> bool:
-    if response.raised or model.raised:
-        return False
-    return agrees(expected, response.value, model.value)
+    def _model(self, misconception: Misconception, index: int) -> Response:
+        """What the misconception's formula does on a case."""
+        key = misconception, index
+        if key not in self._models:
+            (self._models[key],) = collect(misconception.formula, [self._calls[index]])
+        return self._models[key]

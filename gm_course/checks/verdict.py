@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Status = Literal["passed", "failed", "not_attempted", "error"]
@@ -16,6 +16,8 @@ GENERIC_HINTS = {
     "raised": "Call the function yourself on inputs of these shapes to see the whole traceback.",
     "missing": "Something ended the run; let the function return normally.",
     "none": "End the function with `return …`; printing a result does not return it.",
+    "none-inside": "Give every item a value: None is what an unfinished line, or a function "
+    "without `return …`, leaves there.",
     "type": "Look at what the contract above the cell says the function returns.",
     "length": "Return every item the contract names, in its order.",
     "keys": "Use exactly the keys the contract names.",
@@ -70,19 +72,52 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one part of an answer, ready to be told.
+    """What is wrong with an answer, or with some of its parts, ready to be told.
 
     Attributes:
         mistake: Machine-readable name.
-        diagnosis: In words, completes "this looks like …" for a misconception.
+        looks_like: The mistake in words, completes "this looks like …"; empty if not recognised.
         hint: What to think about.
-        rows: Label and text of each line of the report.
+        called: The call that shows it.
+        returned: What came back.
+        expected: What was expected of it.
+        fails_on: On which inputs it happens; empty if that does not help.
+        entries: The entries of a dict that it is about; none if it is about the whole result.
     """
 
     mistake: str
-    diagnosis: str
+    looks_like: str
     hint: str
-    rows: tuple[tuple[str, str], ...]
+    called: str
+    returned: str
+    expected: str
+    fails_on: str = ""
+    entries: tuple[str, ...] = ()
+
+    @property
+    def diagnosis(self) -> str:
+        """The mistake in words, or else what came back."""
+        return self.looks_like or f"returned {self._entries_returned}"
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Label and text of each line of the report."""
+        rows = [
+            ("called", self.called),
+            ("returned", self._entries_returned),
+            ("expected", self.expected),
+            ("fails on", self.fails_on),
+            ("looks like", self.looks_like),
+            ("hint", self.hint),
+        ]
+        return [(label, text) for label, text in rows if text]
+
+    @property
+    def _entries_returned(self) -> str:
+        if not self.entries:
+            return self.returned
+        noun = "entry" if len(self.entries) == 1 else "entries"
+        return f"{noun} {', '.join(self.entries)}: {self.returned}"
 
 
 def passed(name: str, points: float) -> Verdict:
@@ -104,7 +139,11 @@ def not_attempted(name: str, points: float, message: str) -> Verdict:
 def wrong(
     name: str, points: float, problems: Sequence[Problem], *, fraction: float, raised: bool
 ) -> Verdict:
-    """Return the verdict of an answer with at least one problem; the first one names it."""
+    """Return the verdict of an answer with at least one problem; the first one names it.
+
+    What several parts share is told once.
+    """
+    problems = _merged(problems)
     status: Status = "error" if raised and fraction == 0 else "failed"
     headline = f"{name}: not passed, {fraction * points:.3g} of {points:g} points."
     rows = [row for problem in problems for row in problem.rows]
@@ -119,6 +158,15 @@ def wrong(
         first.hint,
         _layout(headline, rows),
     )
+
+
+def _merged(problems: Sequence[Problem]) -> list[Problem]:
+    """Make problems that differ in their entries only into one."""
+    entries: dict[Problem, tuple[str, ...]] = {}
+    for problem in problems:
+        shared = replace(problem, entries=())
+        entries[shared] = entries.get(shared, ()) + problem.entries
+    return [replace(shared, entries=names) for shared, names in entries.items()]
 
 
 def _layout(headline: str, rows: Sequence[tuple[str, str]]) -> str:

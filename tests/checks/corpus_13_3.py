@@ -821,9 +821,9 @@ prior_gap: not passed, 0 of 2 points.
     ("active_units", "one is active"): """
 active_units: not passed, 0 of 2 points.
   called     active_units(mu_i: float32 (1, 8)), one example
-  returned   entry [0] = 1, which is wrong
+  returned   entry [0] = True, which is wrong
   expected   True where the posterior mean varies over the data by more than the
-             threshold, exact up to rounding
+             threshold, right in every entry
   fails on   4 of 28 inputs: one example; one example of one dimension
   looks like all units active when there is one example only
   hint       One example shows no variation. What does your variance give for N = 1, and

@@ -1,5 +1,6 @@
 """Answers to exercise 13-6: right ones in many styles, and wrong ones with their diagnosis."""
 
+import functools
 import itertools
 import math
 
@@ -7,6 +8,21 @@ import numpy as np
 import torch
 from scipy import optimize, stats
 from scipy.spatial.distance import cdist
+
+
+def _solved_once(answer):
+    """Remember what an answer returned: many wrong answers start from the same right one."""
+    results = {}
+
+    @functools.wraps(answer)
+    def remembering(*tensors):
+        key = tuple((t.dtype, t.shape, t.detach().numpy().tobytes()) for t in tensors)
+        if key not in results:
+            results[key] = answer(*tensors)
+        return tuple(result.clone() for result in results[key])
+
+    return remembering
+
 
 # --- wasserstein_primal -----------------------------------------------------------------------
 
@@ -17,6 +33,7 @@ def _equations(n, m):
     return np.vstack([rows, columns])
 
 
+@_solved_once
 def primal_linprog(p, q, cost):
     n, m = cost.shape
     masses = torch.cat([p / p.sum(), q / q.sum()]).double().numpy()
@@ -223,10 +240,10 @@ def primal_plan_only(p, q, cost):
 
 def _dual(p, q, limits, *, bounds=None, keep=lambda i, j: True):
     n = len(p)
-    A, b = [np.zeros(n)], [0.0]
+    A, b, unit = [np.zeros(n)], [0.0], np.eye(n)
     for i, j in itertools.permutations(range(n), 2):
         if keep(i, j):
-            A.append(np.eye(n)[i] - np.eye(n)[j])
+            A.append(unit[i] - unit[j])
             b.append(float(limits[i, j]))
     weights = (q - p).double().numpy()
     bounds = bounds or [(None, None)] * (n - 1) + [(0, 0)]
@@ -239,6 +256,7 @@ def _euclid(points):
     return torch.from_numpy(cdist(points.double(), points.double()))
 
 
+@_solved_once
 def dual_linprog(p, q, points):
     return _dual(p, q, _euclid(points))
 

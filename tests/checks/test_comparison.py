@@ -33,6 +33,18 @@ def test_values_need_shape_dtype_and_tolerance():
     assert kinds(expected, Elsewhere("cuda:0")) == ["device"]
 
 
+def test_truth_values_are_told_as_such():
+    expected = Values(torch.tensor([1.0, 0.0], dtype=torch.float64), 0.0, torch.bool)
+    assert kinds(expected, torch.tensor([True, False])) == []
+    assert kinds(expected, torch.tensor([1.0, 0.0])) == ["dtype"]
+    (finding,) = compare(expected, torch.tensor([True, True]))
+    assert finding.returned == "entry [1] = True, which is wrong"
+    assert finding.expected == "right in every entry"
+    whole = Values(torch.tensor(1.0, dtype=torch.float64), 0.0, torch.bool)
+    (finding,) = compare(whole, torch.tensor(False))
+    assert finding.returned == "the truth value False, which is wrong"
+
+
 def test_infinities_only_equal_themselves():
     expected = double([-math.inf, 1.0])
     assert kinds(expected, torch.tensor([-math.inf, 1.0])) == []

@@ -12,8 +12,9 @@ from gm_course.checks.calls import (
     Response,
     collect,
 )
-from gm_course.checks.expected import Entries, Number, Values
+from gm_course.checks.expected import AnyNumber, Entries, Items, Number, Rule, Values
 from gm_course.checks.misconceptions import Misconception
+from gm_course.checks.verdict import GENERIC_HINTS
 from gm_course.errors import ArgumentError
 
 X = torch.tensor([1.0, -2.0, 4.0])
@@ -123,6 +124,30 @@ def test_gradient_and_detached_result():
     assert smooth.grade(lambda x: x.detach() * x).mistake == "gradient"
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_gets_the_hint_on_finite_numbers(number):
+    def cases():
+        call = Call({"x": X}, derivative=Derivative("x", torch.ones(3, dtype=torch.float64)))
+        yield Case("typical", call, double([0.0] * 3), expected_gradient=double([1.0] * 3))
+
+    class Broken(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 0
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * factor
+
+    smooth = AnswerCheck("zero", 2.0, "m", "general hint", lambda: list(cases()), ())
+    factor = number
+    verdict = smooth.grade(Broken.apply)
+    assert (verdict.mistake, verdict.hint) == ("gradient", GENERIC_HINTS["nonfinite"])
+    factor = 2.0
+    verdict = smooth.grade(Broken.apply)
+    assert (verdict.mistake, verdict.hint) == ("gradient", "general hint")
+
+
 def test_a_wrong_formula_that_is_also_detached_is_named():
     weights = torch.ones(1, dtype=torch.float64)
 
@@ -176,6 +201,95 @@ def test_parts_earn_points_separately(result, status, score, mistake):
 def test_a_problem_of_several_parts_is_told_once():
     assert PARTED.grade(lambda: [1]).text.count("returned") == 1
     assert PARTED.grade(lambda: {1: 2, 2: 4, 3: 3, 4: 4}).text.count("looks like") == 2
+
+
+def test_equal_problems_of_several_entries_are_told_once_and_name_them():
+    verdict = PARTED.grade(lambda: {1: None, 2: None, 3: 3, 4: None})
+    assert verdict.diagnosis == "returned entries 1, 2, 4: None"
+    assert verdict.hint == GENERIC_HINTS["none-inside"]
+    assert (verdict.score, verdict.text.count("returned")) == (0.5, 1)
+    verdict = PARTED.grade(lambda: {1: None, 2: 2, 3: "three", 4: 4})
+    assert verdict.text.count("returned   entry") == 2
+    assert PARTED.grade(lambda: None).hint == GENERIC_HINTS["none"]
+    assert PARTED.grade(lambda: {4: 4}).diagnosis == "returned entries 1, 2, 3: missing"
+
+
+def test_an_item_that_is_none_gets_the_hint_on_items():
+    pair = Items({"a": AnyNumber(), "b": AnyNumber()})
+    check = AnswerCheck("pair", 1.0, "m", "h", lambda: [Case("typical", Call({}), pair)], ())
+    verdict = check.grade(lambda: (1.0, None))
+    assert (verdict.mistake, verdict.hint) == ("none", GENERIC_HINTS["none-inside"])
+    assert verdict.diagnosis == "returned b: None"
+
+
+# --- results of which many are right ----------------------------------------------------------
+
+
+def _root_check(misconceptions, residuals=None):
+    """Asks for a number whose square is at least n."""
+
+    def cases():
+        for n in (4.0, 9.0, 25.0):
+            rule = Rule(
+                AnyNumber(),
+                lambda x, n=n: "" if x * x >= n else "a number too small",
+                "whose square is at least n",
+                residuals and (lambda x, n=n: residuals(x, n)),
+            )
+            yield Case("typical", Call({"n": n}), rule)
+
+    return AnswerCheck("root", 1.0, "a root", "h", lambda: list(cases()), misconceptions)
+
+
+def test_a_mistake_with_many_results_is_recognised_by_its_residuals():
+    def residuals(x, n):
+        return torch.tensor([max(n - x * x, 0.0) / 1e-6]) if isinstance(x, float) else None
+
+    halved = Misconception("halved", "half the root", "?", lambda n: -0.5 * n**0.5)
+    by_residual, by_value = _root_check((halved,), residuals), _root_check((halved,))
+    for check, mistake in ((by_residual, "halved"), (by_value, "rule")):
+        assert check.grade(lambda n: n**0.5 + 1).status == "passed"
+        assert check.grade(lambda n: 0.5 * n**0.5).mistake == mistake
+    assert by_value.grade(lambda n: -0.5 * n**0.5).mistake == "halved"
+    assert by_residual.grade(lambda n: 0.6 * n**0.5).mistake == "rule"
+    assert by_residual.grade(lambda n: "text").mistake == "type"
+
+
+def test_a_mistake_may_show_in_what_the_failures_have_in_common():
+    seen = []
+
+    def is_fixed(failures):
+        seen.append([call.arguments["n"] for call, _ in failures])
+        return len({response.value for _, response in failures}) == 1
+
+    check = _root_check(
+        (
+            Misconception("fixed", "f", "?", lambda n: 1.0, shows_in=is_fixed),
+            Misconception("short", "s", "?", lambda n: 1.0, shows_in=lambda failures: True),
+            Misconception("zero", "z", "?", lambda n: 0.0),
+        )
+    )
+    assert check.grade(lambda n: 1.5).mistake == "fixed"
+    assert check.grade(lambda n: 0.5 * n**0.5).mistake == "short"  # the first that shows
+    assert check.grade(lambda n: 3.0).mistake == "fixed"
+    assert seen == [[4.0, 9.0, 25.0], [4.0, 9.0, 25.0], [25.0]]
+
+
+def test_formulas_are_only_called_where_they_may_explain():
+    called = []
+
+    def tripled(x):
+        called.append(len(x))
+        return 3 * x
+
+    check = AnswerCheck(
+        "square", 1.0, "m", "h", _square_cases, (Misconception("tripled", "t", "?", tripled),)
+    )
+    assert check.grade(lambda x: x * x + 1).mistake == "value"
+    assert called == [3]  # the first case rules it out
+    assert check.grade(lambda x: x + x + x).mistake == "tripled"
+    assert check.grade(lambda x: x * 3).mistake == "tripled"
+    assert called == [3, 2, 1]  # each case once
 
 
 def test_parts_can_be_cases():

@@ -119,3 +119,13 @@ def test_every_answer_of_the_contract_has_its_check(number):
     assert found.max_score == sum(item.points for item in found.checks)
     assert found.written_points > 0
     assert all(find_check(name).name == name for name in ANSWERS[number])
+
+
+def test_every_exercise_has_its_corpus_tested():
+    here = Path(__file__).parent
+    for kind in ("corpus", "test_corpus"):
+        files = [path.stem for path in here.glob(f"{kind}_13_*.py")]
+        assert sorted(files) == [f"{kind}_{number.replace('-', '_')}" for number in sorted(ANSWERS)]
+    for number in ANSWERS:
+        source = (here / f"test_corpus_{number.replace('-', '_')}.py").read_text(encoding="utf-8")
+        assert f'number = "{number}"' in source

@@ -1,0 +1,7 @@
+"""Exercise 13-3: every answer of its corpus."""
+
+from .corpus_tests import CorpusTests
+
+
+class TestCorpus(CorpusTests):
+    number = "13-3"

@@ -1,0 +1,7 @@
+"""Exercise 13-5: every answer of its corpus."""
+
+from .corpus_tests import CorpusTests
+
+
+class TestCorpus(CorpusTests):
+    number = "13-5"
