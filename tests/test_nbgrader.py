@@ -4,6 +4,7 @@ Everything happens in a temporary course directory, with nbgrader's own commands
 """
 
 import copy
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,14 @@ def answer_cells(notebook: nbformat.NotebookNode) -> dict[str, nbformat.Notebook
 
 def right_half(number: str) -> list[str]:
     return [check.name for check in exercise(number).checks][::2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _active_environment():
+    """As after `source .venv/bin/activate`: nbgrader calls alembic by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture(scope="module")
