@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import numbers
+import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,13 +107,15 @@ class Response:
     Attributes:
         value: The result; tensors are detached, contiguous copies on the CPU.
         raised: The exception, if one came out; then ``value`` means nothing.
-        modified: Names of the arguments that the call changed, ``requires_grad`` included.
+        modified: Names of the arguments whose values, dtype or shape the call changed.
+        grad_switched: Names of the others on which the call set ``requires_grad``.
         gradient: What the call's derivative asks for; None also if the result is detached.
     """
 
     value: Plain = None
     raised: Raised | None = None
     modified: tuple[str, ...] = ()
+    grad_switched: tuple[str, ...] = ()
     gradient: Tensor | None = None
 
     @property
@@ -128,11 +131,12 @@ class Response:
 def collect(function: Callable[..., object], calls: Sequence[Call]) -> list[Response]:
     """Make the calls one after the other, with the answer's prints and warnings kept quiet.
 
+    Global settings and random number generators that the answer touches are put back at the end.
     Stops after a call that was not attempted, interrupted or left by ``SystemExit``; the list
     is then shorter than ``calls``.
     """
     responses: list[Response] = []
-    with _quiet():
+    with _quiet(), _settings_kept():
         for call in calls:
             responses.append(respond(function, call))
             raised = responses[-1].raised
@@ -165,11 +169,14 @@ def respond(function: Callable[..., object], call: Call) -> Response:
     except BaseException as error:  # SystemExit and interrupts must not end the caller either
         return Response(raised=_describe_error(error, function, during))
     modified = tuple(
-        name
-        for name, before in given.items()
-        if not _is_unchanged(before, copies[name], requires_grad=copies[name] is leaf)
+        name for name, before in given.items() if not _is_unchanged(before, copies[name])
     )
-    return Response(value=value, modified=modified, gradient=gradient)
+    grad_switched = tuple(
+        name
+        for name, copy in copies.items()
+        if name not in modified and _requires_grad(copy) != (copy is leaf)
+    )
+    return Response(value=value, modified=modified, grad_switched=grad_switched, gradient=gradient)
 
 
 def plain(value: object, *, depth: int = 0) -> Plain:
@@ -249,24 +256,24 @@ def _copy(value: Argument) -> Argument:
     return value
 
 
-def _is_unchanged(before: Argument, after: Argument, *, requires_grad: bool) -> bool:
+def _is_unchanged(before: Argument, after: Argument) -> bool:
     if isinstance(before, Tensor):
         return (
-            isinstance(after, Tensor)
-            and after.requires_grad == requires_grad
-            and after.dtype == before.dtype
-            and torch.equal(after, before)
+            isinstance(after, Tensor) and after.dtype == before.dtype and torch.equal(after, before)
         )
     if isinstance(before, list | tuple):
         return (
             isinstance(after, list | tuple)
             and len(after) == len(before)
-            and all(
-                _is_unchanged(old, new, requires_grad=False)
-                for old, new in zip(before, after, strict=True)
-            )
+            and all(map(_is_unchanged, before, after))
         )
     return before == after
+
+
+def _requires_grad(value: Argument) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_requires_grad, value))
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def _describe_argument(name: str, value: Argument) -> str:
@@ -315,3 +322,21 @@ def _quiet() -> Iterator[None]:
     ):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Put back what an answer may set for the whole process, and later answers would meet."""
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    torch_state, python_state = torch.get_rng_state(), random.getstate()
+    numpy_state = np.random.get_state()  # noqa: NPY002 - answers may use the global generator
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        # Only if changed: a `with torch.device(…)` around the check must not be left early.
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
+        torch.set_rng_state(torch_state)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

@@ -24,8 +24,8 @@ from gm_course.checks.expected import (
     Values,
 )
 
-# How many times coarser float32 is than float64: an answer that misses a float64 tolerance by
-# less than this computed in float32 somewhere.
+# How many times coarser float32 is than float64: computing in float32 somewhere makes an answer
+# miss a float64 tolerance by less than this. So do other ways of losing digits.
 FLOAT32_COARSENESS = torch.finfo(torch.float32).eps / torch.finfo(torch.float64).eps
 
 EXACT = "exact up to rounding"
@@ -42,7 +42,9 @@ class Finding:
         returned: What came back, in words.
         expected: What was expected of it, in words, never the expected number.
         part: The part of the check, and entry of the dict, it belongs to; empty for all of it.
-        is_near: Whether it looks like float32 used where the inputs are float64.
+        is_near: Whether the error is small enough for float32 used where the inputs are float64.
+        is_float32: Whether all that came back are numbers that float32 has too. Few others are,
+            so they were rounded to it at last.
         topic: What :data:`gm_course.checks.verdict.GENERIC_HINTS` is asked for; ``kind`` if empty.
     """
 
@@ -51,6 +53,7 @@ class Finding:
     expected: str
     part: str = ""
     is_near: bool = False
+    is_float32: bool = False
     topic: str = ""
 
 
@@ -208,6 +211,7 @@ def _compare_values(expected: Values | AnyTensor, got: Tensor) -> list[Finding]:
             f"{_entry(got, ~is_close, expected.dtype)}, which is wrong",
             EXACT_TRUTH if expected.dtype is torch.bool else EXACT,
             is_near=expected.dtype is torch.float64 and bool(is_near.all()),
+            is_float32=bool((got.float().double() == got).all()),
         )
     ]
 

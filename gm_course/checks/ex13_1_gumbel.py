@@ -54,6 +54,7 @@ def _noise_and_temperatures(dtype: torch.dtype) -> dict[str, _Given]:
 
     typical = given(120, (4, 3), 0.7)
     below = typical.logits.abs()
+    far = torch.tensor([0.0, -1000.0, -200.0], dtype=dtype)
     mixed = typical.uniforms.double().where(typical.uniforms < 0.5, 1 - steps)
     return {
         "typical values": typical,
@@ -73,6 +74,9 @@ def _noise_and_temperatures(dtype: torch.dtype) -> dict[str, _Given]:
         "some uniforms close to 1": typical._replace(uniforms=mixed.to(dtype), temperature=5.0),
         "logits near 1000": typical._replace(logits=1000 - below),
         "logits near -1000": typical._replace(logits=below - 1000),
+        # Probabilities below the range of floats, which a high temperature makes matter.
+        "logits down to -1000, temperature 5": typical._replace(logits=far, temperature=5.0),
+        "logits down to -1000, temperature 10": typical._replace(logits=far, temperature=10.0),
         "logits from -1000 to 1000, temperature 0.05": typical._replace(
             logits=torch.tensor([-1000.0, 1000.0, 999.9], dtype=dtype), temperature=0.05
         ),
@@ -128,6 +132,13 @@ def _guarded_noise(uniforms: Tensor) -> Tensor:
     return -(-(uniforms + _GUARD).log() + _GUARD).log()
 
 
+def _log_of_softmax(
+    logits: Tensor, uniforms: Tensor, temperature: float, *, smallest: float = 0.0
+) -> Tensor:
+    log_p = logits.softmax(0).clamp(min=smallest).log()
+    return ((log_p + _noise(uniforms)) / temperature).softmax(1)
+
+
 def _unstable(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
     unnormalised = ((logits + _noise(uniforms)) / temperature).exp()
     return unnormalised / unnormalised.sum(1, keepdim=True)
@@ -136,6 +147,14 @@ def _unstable(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
 def _hard(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
     winner = (logits + _noise(uniforms)).argmax(1)
     return torch.nn.functional.one_hot(winner, len(logits)).to(logits.dtype)
+
+
+# Diagnosis and hint of the two.
+_UNDERFLOW = (
+    "the logarithm, or a power, of probabilities that underflowed",
+    "exp(−1000) is 0 in floating point, and a guard against log 0 puts another number in its "
+    "place. Logits are log-probabilities up to a constant already.",
+)
 
 
 GUMBEL_SOFTMAX = AnswerCheck(
@@ -236,7 +255,8 @@ GUMBEL_SOFTMAX = AnswerCheck(
         Misconception(
             "hard",
             "exact one-hot samples: an arg max",
-            "The arg max has derivative 0 wherever it has one; the relaxation replaces it.",
+            "A relaxed sample is one-hot only in the limit of temperature 0. Return the softmax "
+            "that stands in for the arg max: its values as well as its gradient.",
             _hard,
         ),
         Misconception(
@@ -261,6 +281,18 @@ GUMBEL_SOFTMAX = AnswerCheck(
             lambda logits, uniforms, temperature: (
                 (logits + _guarded_noise(uniforms)) / temperature
             ).softmax(1),
+        ),
+        Misconception(
+            "log-of-underflow",
+            *_UNDERFLOW,
+            _log_of_softmax,
+        ),
+        Misconception(
+            "log-of-clamped",
+            *_UNDERFLOW,
+            lambda logits, uniforms, temperature: _log_of_softmax(
+                logits, uniforms, temperature, smallest=1e-30
+            ),
         ),
         Misconception(
             "unstable-softmax",

@@ -148,6 +148,10 @@ def _summed(logits: Tensor, values: Tensor, z: Tensor, baseline: float = 0.0) ->
     return _product(logits, values, z, baseline).sum(0)
 
 
+def _divided_by_n(logits: Tensor, values: Tensor, z: Tensor, baseline: float = 0.0) -> Tensor:
+    return _product(logits, values, z, baseline) / len(z)
+
+
 def _transposed(logits: Tensor, values: Tensor, z: Tensor, baseline: float = 0.0) -> Tensor:
     return _product(logits, values, z, baseline).T
 
@@ -236,6 +240,12 @@ SCORE_FUNCTION_TERMS = AnswerCheck(
             "the sum over the samples",
             "Keep one row per sample: the variance needs them.",
             _summed,
+        ),
+        Misconception(
+            "divided-by-n",
+            "every row divided by the number of samples",
+            "A row is one sample's term; whoever averages the rows divides by N.",
+            _divided_by_n,
         ),
         Misconception(
             "transposed",

@@ -17,7 +17,14 @@ from torch import Tensor
 
 from gm_course.checks.calls import Call
 from gm_course.checks.engine import AnswerCheck, Case, Exercise, in_both_dtypes
-from gm_course.checks.ex13_2_divergences import GAUSSIAN_KL, GAUSSIAN_KL_GENERAL, kl
+from gm_course.checks.ex13_2_divergences import (
+    GAUSSIAN_KL,
+    GAUSSIAN_KL_GENERAL,
+    PRODUCT_OF_VARIANCES,
+    kl,
+    kl_with_product,
+    many_dimensions,
+)
 from gm_course.checks.ex13_2_evidence import AFFINE_MAP, EVIDENCE_TERMS
 from gm_course.checks.expected import Values
 from gm_course.checks.gaussians import diagonal_kl
@@ -55,6 +62,7 @@ def _network_outputs(dtype: torch.dtype) -> dict[str, _Outputs]:
         )
 
     typical = outputs(100, (4, 5, 2), 0.3)
+    many = many_dimensions(dtype)
     return {
         "typical values": typical,
         "as many examples as dimensions": outputs(110, (3, 3, 3), 2.5),
@@ -69,6 +77,11 @@ def _network_outputs(dtype: torch.dtype) -> dict[str, _Outputs]:
         "lam = 1e6": outputs(190, (3, 4, 2), 1e6),
         "variances near 1e-6": outputs(200, (3, 4, 2), 0.4, var=(1e-6, 2e-6)),
         "variances near 1e6": outputs(210, (3, 4, 2), 0.4, var=(5e5, 1e6)),
+        # lam to the power of 64 is beyond float64.
+        "lam = 1e-6, 64 dimensions": outputs(220, (2, 64, 2), 1e-6),
+        "lam = 1e6, 64 dimensions": outputs(230, (2, 64, 2), 1e6),
+        "many variances near 1e-6": outputs(240, (2, 4, many), 0.4, var=(1e-6, 2e-6)),
+        "many variances near 1e6": outputs(250, (2, 4, many), 0.4, var=(5e5, 1e6)),
     }
 
 
@@ -121,6 +134,11 @@ def _elbo(x: Tensor, mu_g: Tensor, mu_i: Tensor, var_i: Tensor, lam: float) -> T
     return _log_likelihood(x, mu_g, lam) - kl(mu_i, var_i)
 
 
+def _elbo_with_power(x: Tensor, mu_g: Tensor, mu_i: Tensor, var_i: Tensor, lam: float) -> Tensor:
+    power = x.new_tensor(2 * math.pi * lam) ** x.shape[-1]
+    return -0.5 * power.log() - _square(x, mu_g) / (2 * lam) - kl(mu_i, var_i)
+
+
 def _objective(x: Tensor, mu_g: Tensor, mu_i: Tensor, var_i: Tensor, lam: float) -> Tensor:
     return -0.5 * _square(x, mu_g) - lam * kl(mu_i, var_i)
 
@@ -166,6 +184,21 @@ ELBO_ONE_SAMPLE = AnswerCheck(
             lambda x, mu_g, mu_i, var_i, lam: (
                 _elbo(x, mu_g, mu_i, var_i, lam) + _log_constant(x[:, 1:], lam)
             ),
+        ),
+        Misconception(
+            "constant-of-latent",
+            "the normalising constant of a density in as many dimensions as z has",
+            "Which variable does the decoder's density belong to?",
+            lambda x, mu_g, mu_i, var_i, lam: (
+                _elbo(x, mu_g, mu_i, var_i, lam) + _log_constant(x, lam) - _log_constant(mu_i, lam)
+            ),
+        ),
+        Misconception(
+            "power-in-log",
+            "a determinant or power of 2π·lam that leaves the range of floats before its log is "
+            "taken",
+            "log aᴰ = D log a, and only the right-hand side stays finite for every D.",
+            _elbo_with_power,
         ),
         Misconception(
             "lam-as-std",
@@ -214,6 +247,16 @@ ELBO_ONE_SAMPLE = AnswerCheck(
             ),
         ),
         Misconception(
+            "square-averaged",
+            "a squared error averaged over the data dimensions",
+            "The exponent of a Gaussian holds a sum of squares.",
+            lambda x, mu_g, mu_i, var_i, lam: (
+                -_square(x, mu_g) / (2 * lam * x.shape[-1])
+                - _log_constant(x, lam)
+                - kl(mu_i, var_i)
+            ),
+        ),
+        Misconception(
             "negated",
             "a loss, the negative of the ELBO",
             "The ELBO is maximised; return it, not what an optimiser would minimise.",
@@ -228,6 +271,12 @@ ELBO_ONE_SAMPLE = AnswerCheck(
         Misconception(
             *_VAR_AS_STD,
             lambda x, mu_g, mu_i, var_i, lam: _elbo(x, mu_g, mu_i, var_i**2, lam),
+        ),
+        Misconception(
+            *PRODUCT_OF_VARIANCES,
+            lambda x, mu_g, mu_i, var_i, lam: (
+                _log_likelihood(x, mu_g, lam) - kl_with_product(mu_i, var_i)
+            ),
         ),
         Misconception(
             *_BATCH_SUM,
@@ -274,6 +323,18 @@ OBJECTIVE_13_28 = AnswerCheck(
             lambda x, mu_g, mu_i, var_i, lam: -0.5 * _square(x, mu_g) - kl(mu_i, var_i),
         ),
         Misconception(
+            "lam-squared",
+            "the KL divergence weighted with lam²",
+            "The ELBO has no weight on the KL divergence: how often is it multiplied by lam?",
+            lambda x, mu_g, mu_i, var_i, lam: -0.5 * _square(x, mu_g) - lam**2 * kl(mu_i, var_i),
+        ),
+        Misconception(
+            "no-kl",
+            "the squared error alone",
+            "What keeps the approximate posterior near the prior?",
+            lambda x, mu_g, mu_i, var_i, lam: -0.5 * _square(x, mu_g),
+        ),
+        Misconception(
             "divided-by-lam",
             "the ELBO without constants: the squared error still divided by lam",
             "(13.28) is that, multiplied by lam.",
@@ -316,6 +377,12 @@ OBJECTIVE_13_28 = AnswerCheck(
         Misconception(
             *_VAR_AS_STD,
             lambda x, mu_g, mu_i, var_i, lam: _objective(x, mu_g, mu_i, var_i**2, lam),
+        ),
+        Misconception(
+            *PRODUCT_OF_VARIANCES,
+            lambda x, mu_g, mu_i, var_i, lam: (
+                -0.5 * _square(x, mu_g) - lam * kl_with_product(mu_i, var_i)
+            ),
         ),
         Misconception(
             *_BATCH_SUM,

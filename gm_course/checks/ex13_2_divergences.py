@@ -195,6 +195,7 @@ def _means_and_variances(dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]
         return log_uniform(seed, shape, low=low, high=high, dtype=dtype)
 
     prior = torch.zeros(2, 3, dtype=dtype), torch.ones(2, 3, dtype=dtype)
+    many = many_dimensions(dtype)
     return {
         "typical values": (mean(21, 4, 3), var(22, 0.1, 4.0, 4, 3)),
         "as many examples as dimensions": (mean(23, 3, 3), var(24, 0.1, 4.0, 3, 3)),
@@ -208,12 +209,33 @@ def _means_and_variances(dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]
         "variances near 1e-6": (mean(37, 3, 2), var(38, 1e-6, 2e-6, 3, 2)),
         "variances near 1e6": (mean(39, 3, 2), var(40, 5e5, 1e6, 3, 2)),
         "variances from 1e-6 to 1e6": (mean(41, 4, 8), var(42, 1e-6, 1e6, 4, 8)),
+        "many variances near 1e-6": (mean(43, 2, many), var(44, 1e-6, 2e-6, 2, many)),
+        "many variances near 1e6": (mean(45, 2, many), var(46, 5e5, 1e6, 2, many)),
     }
+
+
+def many_dimensions(dtype: torch.dtype) -> int:
+    """How many variances, or σ, of about 1e-6 or 1e6 have a product beyond the dtype's range."""
+    return 20 if dtype is torch.float32 else 120
 
 
 def kl(mu: Tensor, var: Tensor) -> Tensor:
     """KL(N(mu, diag var), N(0, I)) of each row, for mistakes to spoil."""
     return 0.5 * (var + mu**2 - 1 - var.log()).sum(-1)
+
+
+def kl_with_product(mu: Tensor, var: Tensor) -> Tensor:
+    """KL(N(mu, diag var), N(0, I)) of each row, by the determinant of diag var."""
+    return 0.5 * ((var + mu**2 - 1).sum(-1) - var.prod(-1).log())
+
+
+# Name, diagnosis and hint of that mistake.
+PRODUCT_OF_VARIANCES = (
+    "product-of-variances",
+    "a product of variances that leaves the range of the dtype before its log is taken",
+    "The product of many small variances underflows, that of many large ones overflows: sum the "
+    "logarithms instead.",
+)
 
 
 GAUSSIAN_KL = AnswerCheck(
@@ -260,6 +282,12 @@ GAUSSIAN_KL = AnswerCheck(
             lambda mu, var: kl(mu, var) + 0.5 * mu.shape[-1],
         ),
         Misconception(
+            "minus-one",
+            "the constant of one dimension instead of d",
+            "What must come out for mu = 0, var = 1 in d dimensions?",
+            lambda mu, var: kl(mu, var) + 0.5 * (mu.shape[-1] - 1),
+        ),
+        Misconception(
             "log-sign",
             "the logarithm with the wrong sign",
             "The divergence must grow without bound as var goes to 0.",
@@ -283,6 +311,7 @@ GAUSSIAN_KL = AnswerCheck(
             "The expectation is taken under the first argument, the approximate posterior.",
             lambda mu, var: 0.5 * (1 / var + mu**2 / var - 1 + var.log()).sum(-1),
         ),
+        Misconception(*PRODUCT_OF_VARIANCES, kl_with_product),
         Misconception(
             "batch-sum",
             "a sum over the whole batch",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from torch import Tensor
 from gm_course.checks.calls import Call
 from gm_course.checks.engine import AnswerCheck, Case, in_both_dtypes
 from gm_course.checks.expected import Items, Number
-from gm_course.checks.inputs import LOG_TWO_PI, Wide, normal, rounding, wide
-from gm_course.checks.misconceptions import Misconception
+from gm_course.checks.inputs import LOG_TWO_PI, Wide, log_uniform, normal, rounding, wide
+from gm_course.checks.misconceptions import Failure, Misconception
 
 # --- affine_map -------------------------------------------------------------------------------
 
@@ -29,7 +29,15 @@ def _affine_cases() -> list[Case]:
         "lam = 1/(2π)": (5, 1 / (2 * math.pi)),
         "lam = 1e-6": (2, 1e-6),
         "lam = 1e6": (5, 1e6),
+        "lam = 0.7": (6, 0.7),
+        "lam = 2.5": (7, 2.5),
+        "lam = 37.3": (13, 37.3),
+        "lam = 4e3": (100, 4e3),
+        "lam = 3e-4": (6, 3e-4),
     }
+    drawn = log_uniform(290, (3,), low=0.05, high=50.0, dtype=torch.float64).tolist()
+    for data_dim, lam in zip((11, 29, 256), drawn, strict=True):
+        kinds[f"{data_dim} dimensions"] = data_dim, round(lam, 4)
     return [
         Case(label, Call({"data_dim": data_dim, "lam": lam}), _affine_expected(data_dim, lam))
         for label, (data_dim, lam) in kinds.items()
@@ -128,6 +136,10 @@ AFFINE_MAP = AnswerCheck(
 # --- evidence_terms ---------------------------------------------------------------------------
 
 
+_Terms: TypeAlias = tuple[float, float, float]
+"""log_evidence, elbo and kl."""
+
+
 class _Given(NamedTuple):
     x: Tensor
     w: Tensor
@@ -176,6 +188,9 @@ def _linear_models(dtype: torch.dtype) -> dict[str, _Given]:
         "lam = 1e6": model(370, 8, 1e6, 0.3, 0.8, w_scale=1e2),
         "s2 = 1e-6": model(380, 4, 0.5, 0.3, 1e-6),
         "s2 = 1e6": model(390, 4, 0.5, 0.3, 1e6),
+        # lam to the power of 64 is beyond float64; ‖w‖² grows with the dimension, so w shrinks.
+        "lam = 1e-6, 64 dimensions": model(400, 64, 1e-6, 0.1, 1e-2, w_scale=small_w / 10),
+        "lam = 1e6, 64 dimensions": model(410, 64, 1e6, 0.3, 0.8, w_scale=1e2),
     }
 
 
@@ -232,7 +247,7 @@ def _kl(m1: float, var1: float, m2: float, var2: float) -> float:
     return 0.5 * (var1 / var2 + (m1 - m2) ** 2 / var2 - 1 + math.log(var2 / var1))
 
 
-def _terms(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> tuple[float, float, float]:
+def _terms(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     """The three numbers, in double precision, for mistakes to spoil."""
     x, w = x.double(), w.double()
     error = x - w * m
@@ -242,60 +257,70 @@ def _terms(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> tuple[float
     return _log_evidence(x, w, lam), elbo, _kl(m, s2, *_posterior(x, w, lam))
 
 
-def _kl_to_prior(
-    x: Tensor, w: Tensor, lam: float, m: float, s2: float
-) -> tuple[float, float, float]:
+def _kl_to_prior(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     log_evidence, elbo, _ = _terms(x, w, lam, m, s2)
     return log_evidence, elbo, _kl(m, s2, 0.0, 1.0)
 
 
-def _kl_reversed(
-    x: Tensor, w: Tensor, lam: float, m: float, s2: float
-) -> tuple[float, float, float]:
+def _kl_reversed(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     log_evidence, elbo, _ = _terms(x, w, lam, m, s2)
     return log_evidence, elbo, _kl(*_posterior(x.double(), w.double(), lam), m, s2)
 
 
-def _kl_negated(
-    x: Tensor, w: Tensor, lam: float, m: float, s2: float
-) -> tuple[float, float, float]:
+def _kl_negated(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     log_evidence, elbo, kl = _terms(x, w, lam, m, s2)
     return log_evidence, elbo, -kl
 
 
-def _independent_dimensions(
-    x: Tensor, w: Tensor, lam: float, m: float, s2: float
-) -> tuple[float, float, float]:
+def _independent_dimensions(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     _, elbo, kl = _terms(x, w, lam, m, s2)
     variances = w.double() ** 2 + lam
     squares = x.double() ** 2 / variances
     return -0.5 * float((squares + torch.log(2 * math.pi * variances)).sum()), elbo, kl
 
 
-def _likelihood_at_mean(
-    x: Tensor, w: Tensor, lam: float, m: float, s2: float
-) -> tuple[float, float, float]:
+def _likelihood_at_mean(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     _, elbo, kl = _terms(x, w, lam, m, s2)
     error = x.double() - w.double() * m
     square = float(error @ error)
     return -0.5 * (len(x) * math.log(2 * math.pi * lam) + square / lam), elbo, kl
 
 
-def _no_entropy(
-    x: Tensor, w: Tensor, lam: float, m: float, s2: float
-) -> tuple[float, float, float]:
+def _posterior_without_lam(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
+    log_evidence, elbo, _ = _terms(x, w, lam, m, s2)
+    mean, var = _posterior(x.double(), w.double(), lam)
+    return log_evidence, elbo, _kl(m, s2, mean, var / lam)
+
+
+def _elbo_with_power(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
+    log_evidence, elbo, kl = _terms(x, w, lam, m, s2)
+    base = torch.tensor(2 * math.pi * lam, dtype=torch.float64)
+    power = base ** len(x)
+    return log_evidence, elbo + 0.5 * float(len(x) * base.log() - power.log()), kl
+
+
+def _shows_power(failures: Sequence[Failure]) -> bool:
+    """Whether the answer leaves the range of floats in many dimensions and fails nowhere else."""
+    return all(
+        isinstance(x := call.arguments["x"], Tensor)
+        and len(x) >= 8
+        and isinstance(response.value, tuple | list)
+        and any(isinstance(item, float) and not math.isfinite(item) for item in response.value)
+        for call, response in failures
+    )
+
+
+def _no_entropy(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     log_evidence, elbo, kl = _terms(x, w, lam, m, s2)
     return log_evidence, elbo - 0.5 * math.log(2 * math.pi * math.e * s2), kl
 
 
-def _plug_in(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> tuple[float, float, float]:
+def _plug_in(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     log_evidence, elbo, kl = _terms(x, w, lam, m, s2)
     return log_evidence, elbo + s2 * float(w.double() @ w.double()) / (2 * lam), kl
 
 
-def _in_another_order(
-    x: Tensor, w: Tensor, lam: float, m: float, s2: float
-) -> tuple[float, float, float]:
+def _in_another_order(x: Tensor, w: Tensor, lam: float, m: float, s2: float) -> _Terms:
     log_evidence, elbo, kl = _terms(x, w, lam, m, s2)
     return elbo, log_evidence, kl
 
@@ -325,6 +350,20 @@ EVIDENCE_TERMS = AnswerCheck(
             "elbo − log_evidence in place of kl",
             "A KL divergence is never negative, and the ELBO is a lower bound.",
             _kl_negated,
+        ),
+        Misconception(
+            "posterior-without-lam",
+            "a posterior variance of 1/(lam + ‖w‖²)",
+            "If w = 0, x says nothing about z: what must the posterior then be?",
+            _posterior_without_lam,
+        ),
+        Misconception(
+            "power-in-log",
+            "a determinant or power that leaves the range of floats before its log is taken",
+            "The determinant of a covariance in many dimensions under- or overflows, its logarithm "
+            "does not: take logarithms first, then multiply or add.",
+            _elbo_with_power,
+            shows_in=_shows_power,
         ),
         Misconception(
             "independent-dimensions",

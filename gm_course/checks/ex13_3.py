@@ -218,6 +218,18 @@ OPTIMAL_POSTERIOR_VARIANCE = AnswerCheck(
             lambda w, lam: _best_variance(_length_squared(w), 1.0),
         ),
         Misconception(
+            "no-weight-in-numerator",
+            "1/(lam + ‖w‖²): lam in the denominator only",
+            "If the generator ignores z, w = 0, the prior's variance 1 must come out.",
+            lambda w, lam: _best_variance(_length_squared(w), lam) / lam,
+        ),
+        Misconception(
+            "decoder-variance",
+            "lam itself, the variance of the decoder",
+            "σ_I² is a variance of z, not of x: how does it change if w is doubled?",
+            lambda w, lam: lam,
+        ),
+        Misconception(
             "lam-as-std",
             "lam taken for the decoder's standard deviation",
             "`lam` is the variance λ: the decoder is N(x; μ_G, λ·I).",

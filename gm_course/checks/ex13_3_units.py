@@ -50,6 +50,13 @@ def _codes(dtype: torch.dtype) -> dict[str, tuple[Tensor, float | None]]:
             raw = (raw - raw.mean(0)) / raw.std(0) * variances.sqrt()
         return (raw + centre).to(dtype), threshold
 
+    # A threshold of 0 leaves nothing to be a multiple of: rounding may not make a constant vary.
+    still = (
+        1e-3 * normal(1140, (6, 4), dtype=dtype) * torch.tensor([0.0, 1.0, 0.0, 100.0]).to(dtype)
+    )
+    # As far as a difference of mean squares still shows the variance in this dtype.
+    far = 100.0 if dtype is torch.float32 else 1e5
+
     spread = [100.0, 0.01, 0.04, 30.0, 0.0, 2.0, 0.5, 0.0]
     return {
         "typical values": codes(1000, 6, spread),
@@ -58,6 +65,13 @@ def _codes(dtype: torch.dtype) -> dict[str, tuple[Tensor, float | None]]:
         "another threshold": codes(1030, 7, spread, threshold=0.3),
         "a small threshold": codes(1040, 5, spread, threshold=1e-4),
         "a large threshold": codes(1050, 5, spread, threshold=4.0, offset=5.0),
+        "a tiny threshold": codes(1150, 5, spread, threshold=1e-6, offset=2.0**-7),
+        "threshold 0": (still, 0.0),
+        "codes far from 0": codes(1160, 5, spread, threshold=4.0, offset=far),
+        "codes from -1e5 to 1e5": (
+            1e5 * torch.tensor([[-1.0, 0.0, 1.0], [1.0, 0.0, -1.0]], dtype=dtype),
+            None,
+        ),
         # With so few examples N and N − 1 differ enough to fall on two sides of the threshold.
         "two examples": codes(1060, 2, [1.4, 0.6, 5.0, 1.4, 0.0, 1.4]),
         "two examples, another threshold": codes(1070, 2, [1.4, 0.6, 1.4, 1.4], threshold=0.2),
@@ -89,8 +103,8 @@ ACTIVE_UNITS = AnswerCheck(
         ),
         Misconception(
             "std",
-            "a standard deviation compared with the threshold",
-            "The threshold is one for the variance.",
+            "a comparison in which only one side is squared: standard deviation and variance mixed",
+            "The threshold is one for the variance, as it is given.",
             lambda mu_i, threshold=DEFAULT_THRESHOLD: mu_i.std(0) > threshold,
         ),
         Misconception(
@@ -122,6 +136,19 @@ ACTIVE_UNITS = AnswerCheck(
             "every unit that varies at all marked active",
             "A collapsed unit never stands perfectly still; that is what the threshold is for.",
             lambda mu_i, threshold=DEFAULT_THRESHOLD: mu_i.var(0, correction=0) > 0,
+        ),
+        Misconception(
+            "at-threshold",
+            "units whose variance equals the threshold marked active",
+            "A unit is active when its variance lies above the threshold. Can a unit that never "
+            "moves be active?",
+            lambda mu_i, threshold=DEFAULT_THRESHOLD: mu_i.var(0) >= threshold,
+        ),
+        Misconception(
+            "zero-taken-for-missing",
+            "the default in place of a threshold of 0",
+            "0 is a number too, although Python takes it for false.",
+            lambda mu_i, threshold=DEFAULT_THRESHOLD: _varies(mu_i, threshold or DEFAULT_THRESHOLD),
         ),
         Misconception(
             "one-is-active",

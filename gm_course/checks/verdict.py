@@ -28,14 +28,20 @@ GENERIC_HINTS = {
     "device": "Give every tensor you create the device of the inputs, e.g. `device=x.device`.",
     "modified": "Work on new tensors: `y = x + 1` instead of `x += 1`, `x.clone()` before any "
     "method ending in `_`.",
+    "requires-grad": "The inputs are not yours to change: where you need a derivative, work on "
+    "`x.detach().clone().requires_grad_()`.",
     "detached": "The result must stay differentiable: no `.item()`, `.detach()`, NumPy or rounding "
     "on the way from input to result.",
     "nonfinite": "Some intermediate number is too large, too small, or 0/0 for this dtype; look "
     "for an exp, a log or a division, and rewrite the formula so that it cannot happen.",
     "special-inputs": "Look at what is special about these inputs: a small constant added for "
-    "safety, a clamp, digits lost by cancellation, or an axis of length 1.",
-    "precision": "The inputs have 16 digits, the result fewer: something was computed in float32, "
-    "or a constant was typed in with few digits.",
+    "safety, a clamp, digits lost by cancellation, an overflow that was papered over, an argument "
+    "treated as an integer, or an axis of length 1.",
+    "float32": "The inputs have 16 digits, the result 7: look for `.float()`, "
+    "`dtype=torch.float32` or a tensor created without a dtype.",
+    "precision": "The inputs have 16 digits, the result fewer. Look for float32 inside, a constant "
+    "typed in with few digits, a small constant or a clamp added for safety, digits lost by "
+    "cancellation, or a solver stopped too early.",
 }
 
 

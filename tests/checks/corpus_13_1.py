@@ -300,6 +300,11 @@ def terms_sum(logits, values, z, baseline=0.0):
     return leaf.grad
 
 
+def terms_divided(logits, values, z, baseline=0.0):
+    score = functional.one_hot(z, len(values)) - logits.softmax(0)
+    return torch.einsum("n,nk->nk", values[z] - baseline, score) / z.numel()
+
+
 def terms_transposed(logits, values, z, baseline=0.0):
     score = functional.one_hot(z, len(values)).T - logits.softmax(0)[:, None]
     return (values[z] - baseline) * score
@@ -643,6 +648,22 @@ def gumbel_log_of_softmax(logits, uniforms, temperature):
     return ((log_p - torch.log(-torch.log(uniforms))) / temperature).softmax(1)
 
 
+def gumbel_log_of_clamped(logits, uniforms, temperature):
+    log_p = logits.softmax(0).clamp(min=1e-30).log()
+    return torch.softmax((log_p - torch.log(-torch.log(uniforms))) / temperature, 1)
+
+
+def gumbel_log_of_guarded(logits, uniforms, temperature):
+    log_p = (logits.softmax(0) + 1e-20).log()
+    return torch.softmax((log_p - torch.log(-torch.log(uniforms))) / temperature, 1)
+
+
+def gumbel_wrong_way_through(logits, uniforms, temperature):
+    soft = gumbel_formula(logits, uniforms, temperature)
+    hard = functional.one_hot(soft.argmax(1), len(logits)).to(soft.dtype)
+    return hard - soft.detach() + soft
+
+
 def gumbel_numpy(logits, uniforms, temperature):
     noise = -np.log(-np.log(uniforms.double().numpy()))
     y = special.softmax((logits.detach().double().numpy() + noise) / temperature, axis=1)
@@ -747,6 +768,7 @@ WRONG = {
         ("negated", terms_negated, "negated"),
         ("mean", terms_mean, "averaged"),
         ("sum", terms_sum, "summed"),
+        ("divided by N", terms_divided, "divided-by-n"),
         ("transposed", terms_transposed, "transposed"),
         ("overflow", terms_overflow, "unstable-softmax"),
         ("log of softmax", terms_log_of_softmax, "nonfinite"),
@@ -788,16 +810,19 @@ WRONG = {
         ("over samples", gumbel_over_samples, "over-samples"),
         ("arg max", gumbel_argmax, "hard"),
         ("straight through", gumbel_hard, "hard"),
+        ("straight through, in another order", gumbel_wrong_way_through, "hard"),
         ("no softmax", gumbel_no_softmax, "no-softmax"),
         ("log samples", gumbel_log_samples, "log-samples"),
         ("1e-10 in the logs", gumbel_guarded, "guarded-logarithms"),
         ("clamped uniforms", gumbel_clamped, "special-inputs"),
         ("overflow", gumbel_overflow, "unstable-softmax"),
-        ("log of softmax", gumbel_log_of_softmax, "gradient"),
+        ("log of softmax", gumbel_log_of_softmax, "log-of-underflow"),
+        ("log of clamped p", gumbel_log_of_clamped, "log-of-clamped"),
+        ("log of p + 1e-20", gumbel_log_of_guarded, "special-inputs"),
         ("NumPy", gumbel_numpy, "detached"),
         ("gradient of another temperature", gumbel_wrong_backward, "gradient"),
         ("float32 inside", gumbel_float32, "precision"),
-        ("uniforms rounded to 1", gumbel_float32_uniforms, "special-inputs"),
+        ("uniforms rounded to 1", gumbel_float32_uniforms, "nonfinite"),
     ],
 }
 
@@ -863,7 +888,7 @@ gumbel_softmax: not passed, 0 of 2 points.
              temperature=0.7), typical values
   returned   entry [0, 0] = 0.007849, which is wrong
   expected   one relaxed one-hot sample per row of the uniforms, exact up to rounding
-  fails on   30 of 36 inputs
+  fails on   34 of 40 inputs
   looks like the temperature applied to the noise and not to the logits
   hint       The largest entry must not depend on the temperature, or samples follow
              another distribution.
@@ -883,10 +908,11 @@ gumbel_softmax: not passed, 0 of 2 points.
              temperature=0.7), uniforms close to 0
   returned   entry [0, 0] = 0.07101, which is wrong
   expected   one relaxed one-hot sample per row of the uniforms, exact up to rounding
-  fails on   6 of 36 inputs: uniforms close to 0; uniforms close to 1; some uniforms
+  fails on   6 of 40 inputs: uniforms close to 0; uniforms close to 1; some uniforms
              close to 1
   looks like an answer that holds on typical inputs only
   hint       Look at what is special about these inputs: a small constant added for
-             safety, a clamp, digits lost by cancellation, or an axis of length 1.
+             safety, a clamp, digits lost by cancellation, an overflow that was papered
+             over, an argument treated as an integer, or an axis of length 1.
 """,
 }

@@ -200,6 +200,14 @@ def variance_no_lam(w, lam):
     return 1 / (1 + _square(w))
 
 
+def variance_inverse_total(w, lam):
+    return 1 / (lam + _square(w))
+
+
+def variance_of_decoder(w, lam):
+    return lam
+
+
 def variance_lam_as_std(w, lam):
     return lam**2 / (lam**2 + _square(w))
 
@@ -607,6 +615,32 @@ def units_total(mu_i, threshold=0.01):
     return torch.full((mu_i.shape[1],), bool(total > threshold))
 
 
+def units_threshold_squared(mu_i, threshold=0.01):
+    return mu_i.var(0) > threshold**2
+
+
+def units_at_threshold(mu_i, threshold=0.01):
+    return torch.ge(mu_i.var(0), threshold)
+
+
+def units_zero_replaced(mu_i, threshold=0.01):
+    if not threshold:
+        threshold = 0.01
+    return mu_i.var(0) > threshold
+
+
+def units_guarded(mu_i, threshold=0.01):
+    return mu_i.var(0) + 1e-5 > threshold
+
+
+def units_rounded(mu_i, threshold=0.01):
+    return mu_i.var(0).float().round(decimals=5) > threshold
+
+
+def units_half(mu_i, threshold=0.01):
+    return mu_i.half().float().var(0) > threshold
+
+
 def units_count(mu_i, threshold=0.01):
     return int((mu_i.var(0) > threshold).sum())
 
@@ -701,6 +735,8 @@ WRONG = {
         ("complement", variance_complement, "complement"),
         ("flat prior", variance_likelihood, "no-prior"),
         ("lam forgotten", variance_no_lam, "lam-forgotten"),
+        ("1/(λ+‖w‖²)", variance_inverse_total, "no-weight-in-numerator"),
+        ("λ itself", variance_of_decoder, "decoder-variance"),
         ("lam as scale", variance_lam_as_std, "lam-as-std"),
         ("lam on the error", variance_lam_on_error, "lam-as-precision"),
         ("no ½ on the error", variance_no_half, "no-half"),
@@ -767,6 +803,12 @@ WRONG = {
         ("one is active", units_one, "one-is-active"),
         ("over dimensions", units_over_dimensions, "over-dimensions"),
         ("total variance", units_total, "total-variance"),
+        ("threshold squared", units_threshold_squared, "std"),
+        ("at the threshold", units_at_threshold, "at-threshold"),
+        ("threshold or 0.01", units_zero_replaced, "zero-taken-for-missing"),
+        ("1e-5 added", units_guarded, "special-inputs"),
+        ("rounded to 5 digits", units_rounded, "special-inputs"),
+        ("half inside", units_half, "special-inputs"),
         ("a count", units_count, "type"),
         ("ones and zeros", units_as_numbers, "dtype"),
         ("variances", units_variances, "dtype"),
@@ -824,7 +866,7 @@ active_units: not passed, 0 of 2 points.
   returned   entry [0] = True, which is wrong
   expected   True where the posterior mean varies over the data by more than the
              threshold, right in every entry
-  fails on   4 of 28 inputs: one example; one example of one dimension
+  fails on   4 of 36 inputs: one example; one example of one dimension
   looks like all units active when there is one example only
   hint       One example shows no variation. What does your variance give for N = 1, and
              how does a comparison treat that?

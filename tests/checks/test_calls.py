@@ -2,6 +2,7 @@
 
 import collections
 import math
+import random
 from decimal import Decimal
 from fractions import Fraction
 
@@ -123,7 +124,6 @@ def test_tensors_are_recorded_detached_contiguous_and_plain():
     [
         (lambda x, xs: x.add_(1), ("x",)),
         (lambda x, xs: x.unsqueeze_(0), ("x",)),
-        (lambda x, xs: x.requires_grad_(), ("x",)),
         (lambda x, xs: x.data.mul_(2), ("x",)),
         (lambda x, xs: xs[1].zero_(), ("xs",)),
         (lambda x, xs: xs.pop(), ("xs",)),
@@ -139,6 +139,73 @@ def test_changed_inputs_are_named(change, names):
     call = Call({"x": X, "xs": [X, 2 * X]})
     assert respond(answer, call).modified == names
     assert respond(lambda x, xs: 0.0, call).modified == ()  # the originals are untouched
+
+
+@pytest.mark.parametrize(
+    ("change", "modified", "grad_switched"),
+    [
+        (lambda x, xs: x.requires_grad_(), (), ("x",)),
+        (lambda x, xs: xs[1].requires_grad_(), (), ("xs",)),
+        (lambda x, xs: x.add_(1).requires_grad_(), ("x",), ()),
+        (lambda x, xs: (x.requires_grad_(), xs.pop()), ("xs",), ("x",)),
+        (lambda x, xs: x.detach().clone().requires_grad_(), (), ()),
+    ],
+)
+def test_inputs_on_which_grad_was_switched_are_told_from_changed_ones(
+    change, modified, grad_switched
+):
+    def answer(x, xs):
+        change(x, xs)
+        return 0.0
+
+    response = respond(answer, Call({"x": X, "xs": [X, 2 * X]}))
+    assert (response.modified, response.grad_switched) == (modified, grad_switched)
+
+
+def test_grad_switched_off_where_it_was_asked_for_is_noticed():
+    call = Call({"x": X}, derivative=Derivative("x", torch.ones(3, dtype=torch.float64)))
+    assert respond(lambda x: x * x, call).grad_switched == ()
+    assert respond(lambda x: x.requires_grad_(False) * x, call).grad_switched == ("x",)
+
+
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
+def test_global_settings_and_generators_are_put_back(error):
+    def answer(x):
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        np.seterr(over="raise")
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        random.seed(0)
+        if error:
+            raise error
+
+    def settings():
+        return torch.get_default_dtype(), torch.empty(0).device, np.geterr()
+
+    def drawn():
+        return torch.rand(()).item(), np.random.random(), random.random()  # noqa: NPY002
+
+    for seed in (1, 2):
+        before = settings()
+        torch.manual_seed(seed), np.random.seed(seed), random.seed(seed)  # noqa: NPY002
+        undisturbed = drawn()
+        torch.manual_seed(seed), np.random.seed(seed), random.seed(seed)  # noqa: NPY002
+        collect(answer, [Call({"x": X}), Call({"x": X})])
+        assert settings() == before
+        assert drawn() == undisturbed
+
+
+def test_a_default_device_that_was_chosen_before_stays():
+    torch.set_default_device("meta")
+    try:
+        collect(lambda x: torch.set_default_device("cpu"), [Call({"x": X})])
+        assert torch.get_default_device().type == "meta"
+    finally:
+        torch.set_default_device(None)
+    with torch.device("meta"):
+        collect(lambda x: x, [Call({"x": X})])
+        assert torch.empty(0).device.type == "meta"
 
 
 def test_gradient_is_that_of_the_projected_result():

@@ -1,5 +1,6 @@
 """The judge: verdicts, points, and the recognition of misconceptions."""
 
+import math
 import sys
 
 import pytest
@@ -99,15 +100,87 @@ def test_a_misconception_must_explain_the_error_not_only_come_near():
     assert close.grade(lambda x: x * x * (1 + 2e-4)).mistake == "value"
 
 
-def test_float32_arithmetic_on_float64_inputs_is_recognised():
+def test_a_typical_input_that_fails_is_no_special_one():
     def cases():
-        x = torch.tensor([1 / 3, 2 / 3], dtype=torch.float64)
-        return [Case("typical", Call({"x": x}), Values(x * x, 1e-15, torch.float64))]
+        for label, x in [("typical", 3.0), ("typical, long", 4.0), ("a", 5.0), ("b", 6.0)]:
+            yield Case(label, Call({"x": x}), Number(x * x, 1e-9, torch.float64))
 
-    precise = AnswerCheck("square", 2.0, "m", "h", cases, ())
+    check = AnswerCheck("square", 2.0, "m", "h", lambda: list(cases()), ())
+    assert check.grade(lambda x: x * x + (x == 6)).mistake == "special-inputs"
+    assert check.grade(lambda x: x * x + (x == 4)).mistake == "value"  # labelled typical too
+    assert check.grade(lambda x: x * x + (x > 4)).mistake == "value"  # most must be right
+
+
+def test_an_error_small_on_typical_inputs_and_large_elsewhere_shows_the_large_one():
+    def cases():
+        for label, x in [("typical", 3.0), ("one", 1.0), ("tiny", 1e-6)]:
+            yield Case(label, Call({"x": x}), Number(math.log(x), 1e-15, torch.float64))
+
+    check = AnswerCheck("log", 2.0, "m", "h", lambda: list(cases()), ())
+    text = check.grade(lambda x: math.log(x + 1e-7)).text
+    assert "(x=1e-06), tiny" in text
+    assert "looks like an answer that is close on typical inputs only" in text
+
+
+def _precise_square():
+    def cases():
+        for label, numbers in [("typical", [1 / 3, 0.7]), ("exact", [0.5]), ("tiny", [0.1, 1e-3])]:
+            x = torch.tensor(numbers, dtype=torch.float64)
+            yield Case(label, Call({"x": x}), Values(x * x, 2e-16, torch.float64))
+
+    return AnswerCheck("square", 2.0, "m", "h", lambda: list(cases()), ())
+
+
+def test_float32_arithmetic_on_float64_inputs_is_recognised():
+    verdict = _precise_square().grade(lambda x: (x.float() ** 2).double())
+    assert (verdict.mistake, verdict.diagnosis, verdict.hint) == (
+        "precision",
+        "float32 arithmetic on float64 inputs",
+        GENERIC_HINTS["float32"],
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: (x + 1e-9) ** 2,  # a constant added for safety
+        lambda x: x * x * 1.0000000001,  # a constant with few digits
+        lambda x: (x * x + 1000) - 1000,  # cancellation
+        lambda x: x * x.float().double(),  # float32, but not for all of it
+    ],
+)
+def test_other_ways_of_losing_digits_are_not_called_float32(answer):
+    verdict = _precise_square().grade(answer)
+    assert (verdict.mistake, verdict.diagnosis, verdict.hint) == (
+        "precision",
+        "fewer digits than float64 has",
+        GENERIC_HINTS["precision"],
+    )
+
+
+def test_digits_lost_on_special_inputs_only_are_no_matter_of_float32():
+    precise = _precise_square()
     assert precise.grade(lambda x: x * x).status == "passed"
-    assert precise.grade(lambda x: (x.float() ** 2).double()).mistake == "precision"
+    assert precise.grade(lambda x: x.clamp(min=1.00001e-3) ** 2).mistake == "special-inputs"
     assert precise.grade(lambda x: x * x * 1.001).mistake == "value"
+
+
+def test_requires_grad_set_on_an_input_is_not_called_a_change_in_place():
+    verdict = SQUARE.grade(lambda x: (x.requires_grad_() * x).detach())
+    assert verdict.mistake == "modified"
+    assert verdict.diagnosis == "returned with requires_grad set on x"
+    assert verdict.hint == GENERIC_HINTS["requires-grad"]
+    assert SQUARE.grade(lambda x: x.mul_(x)).diagnosis == "returned with x changed in place"
+
+
+def test_one_answer_does_not_change_the_settings_of_the_next():
+    def careless(x):
+        torch.set_default_dtype(torch.float64)
+        return x * x
+
+    assert SQUARE.grade(careless).status == "passed"
+    assert SQUARE.grade(lambda x: x * x * torch.ones(())).status == "passed"
+    assert SQUARE.grade(lambda x: x * torch.tensor(x.tolist())).status == "passed"
 
 
 def test_gradient_and_detached_result():

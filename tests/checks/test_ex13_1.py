@@ -215,6 +215,25 @@ def test_uniforms_and_temperatures_reach_their_ends():
         assert 0 < 1 - uniforms.max() < 10 * step
 
 
+def test_high_temperatures_bring_back_what_underflows():
+    for dtype in (torch.float32, torch.float64):
+        found = [
+            case
+            for case in CASES["gumbel_softmax"]
+            if case.expected.dtype == dtype
+            and case.call.arguments["temperature"] >= 5
+            and (case.call.arguments["logits"].softmax(0) == 0).any()
+        ]
+        assert len(found) == 2
+        for case in found:
+            is_far = case.call.arguments["logits"] < -100
+            # exp(−200/10) is seen beside the tolerance, in the samples and in the gradient
+            tolerance = torch.as_tensor(case.expected.tolerance)
+            assert (case.expected.values > 10 * tolerance)[:, is_far].any()
+            gradient = case.expected_gradient
+            assert (gradient.values.abs() > 10 * gradient.tolerance)[is_far].any()
+
+
 # --- strictness -------------------------------------------------------------------------------
 
 

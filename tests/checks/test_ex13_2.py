@@ -214,6 +214,32 @@ def test_ranges_of_the_contract_are_reached():
     assert {1e-6, 1e6} <= {case.call.arguments["s2"] for case in _cases("evidence_terms")}
 
 
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("gaussian_kl", "var"), ("elbo_one_sample", "var_i"), ("objective_13_28", "var_i")],
+)
+def test_products_of_variances_leave_the_range(name, argument):
+    for dtype in (torch.float32, torch.float64):
+        variances = [v for v in _tensors(find_check(name), argument) if v.dtype == dtype]
+        products = torch.cat([v.prod(1) for v in variances] + [v.sqrt().prod(1) for v in variances])
+        assert (products == 0).sum() == (products.isinf()).sum() == 4  # two rows, σ² and σ
+
+
+@pytest.mark.parametrize("name", ["elbo_one_sample", "evidence_terms"])
+def test_powers_of_lam_leave_the_range(name):
+    powers = [
+        torch.tensor(2 * math.pi * case.call.arguments["lam"], dtype=torch.float64)
+        ** case.call.arguments["x"].shape[-1]
+        for case in _cases(name)
+    ]
+    assert sum(power == 0 for power in powers) == sum(power.isinf() for power in powers) == 2
+
+
+def test_lam_is_not_always_round():
+    lams = [case.call.arguments["lam"] for case in _cases("affine_map")]
+    assert sum(lam > 0.5 and lam != round(lam) for lam in lams) >= 5
+
+
 def test_covariances_are_exactly_symmetric_and_positive_definite():
     for case in _cases("gaussian_kl_general"):
         for name in ("cov1", "cov2"):

@@ -113,9 +113,10 @@ def test_units_agree_with_torch_and_keep_off_the_threshold(given, keywords, expe
     if len(mu) == 1:
         assert not expected.values.any()
         return
-    ratio = mu.var(0) / threshold
-    assert torch.equal(expected.values.bool(), ratio > 1)
-    assert ((ratio > 1.35) | (ratio < 0.65)).all()
+    var = mu.var(0)
+    assert torch.equal(expected.values.bool(), var > threshold)
+    # At a threshold of 0 a constant 0 is the only variance below 1.35 times it, and exact.
+    assert ((var > 1.35 * threshold) | (var < 0.65 * threshold) | (mu == 0).all(0)).all()
 
 
 def test_some_case_tells_n_from_n_minus_one():
@@ -126,6 +127,15 @@ def test_some_case_tells_n_from_n_minus_one():
         if len(mu) > 1
     ]
     assert sum(told) >= 4
+
+
+def test_thresholds_reach_zero():
+    thresholds = {
+        case.call.keywords["threshold"]
+        for case in find_check("active_units").cases
+        if "threshold" in case.call.keywords
+    }
+    assert {0.0, 1e-6, 1e-4, 4.0} <= thresholds
 
 
 def test_points_of_the_exercise():
