@@ -67,6 +67,13 @@ def _log_pairs(dtype: torch.dtype) -> Iterator[tuple[str, Tensor, Tensor]]:
     yield "log-densities far apart", *pair(923, 8, spread=4e3)
     ends = torch.tensor([-1e4, -1e4, 1e4, 1e4], dtype=dtype)
     yield "log-densities ±1e4", ends, ends[[1, 2, 0, 3]]
+    # The smallest logarithms in range are not those of zero, however close a floor comes.
+    smallest = torch.tensor([-1e4, -1e4, -9990.0, -9990.0], dtype=dtype)
+    yield (
+        "p = 0 beside log-densities near −1e4",
+        impossible(smallest, 0, 2),
+        impossible(smallest, 1, 3),
+    )
     yield "p1 = 0 in places", impossible(first, 0, 3), second
     yield "p2 = 0 in places", first, impossible(second, 1)
     yield "both densities 0 in places", impossible(first, 2, 5), impossible(second, 1, 2, 5)

@@ -39,6 +39,11 @@ def _samples(dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
     coarse = x.float()
     close = torch.cat([coarse, coarse[:1] * (1 + 1e-3)]).to(dtype)
     far = (coarse + torch.tensor([1e3, -2e3, 500.0], dtype=torch.float32)).to(dtype)
+    # Steps of a few units in the last place of coordinates near 1; their differences are exact.
+    hair = {torch.float32: 4.8e-7, torch.float64: 1e-10}[dtype] * torch.tensor([1.0, -1.0, 1.0])
+    touching = torch.cat([x, (x[:1] + hair).to(dtype)])
+    far_touching = torch.cat([far, (far[:1] + 1000 * hair).to(dtype)])
+    grid = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [2, 1]], dtype=dtype)
     return {
         "typical values": (x, y),
         "equal points with other values": repeated(510, 8, 2),
@@ -54,7 +59,13 @@ def _samples(dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
         "ten dimensions": sample(570, 12, 10),
         "constant values": (x, torch.ones_like(y)),
         "two points close together": (close, torch.cat([y, y[:1] + 0.1])),
+        "two points a hair apart": (touching, torch.cat([y, y[:1] + 0.1])),
         "points far from the origin": (far, y),
+        "points far from the origin, two of them close": (
+            far_touching,
+            torch.cat([y, y[:1] + 0.1]),
+        ),
+        "points on a grid": (grid, torch.tensor([0, 3, 1, 0.5, 2, -1], dtype=dtype)),
         "small inputs": (1e-6 * x, y),
         "large values": (x, 1e6 * y),
         "large inputs": (1e6 * x, y),
@@ -97,6 +108,24 @@ def _signed_slopes(x: Tensor, y: Tensor) -> Tensor:
     return torch.max(((y[second] - y[first]) / steps.norm(dim=-1))[is_pair])
 
 
+def _without_close_points(x: Tensor, y: Tensor) -> Tensor:
+    is_close = torch.isclose(x[:, None], x[None]).all(-1)
+    slopes = (y[:, None] - y[None]).abs() / (x[:, None] - x[None]).norm(dim=-1)
+    return torch.max(slopes[~is_close])
+
+
+def _without_shared_coordinates(x: Tensor, y: Tensor) -> Tensor:
+    is_pair = (x[:, None] != x[None]).all(-1)
+    slopes = (y[:, None] - y[None]).abs() / (x[:, None] - x[None]).norm(dim=-1)
+    return torch.max(slopes[is_pair])
+
+
+def _first_occurrences(x: Tensor, y: Tensor) -> Tensor:
+    is_equal = (x[:, None] == x[None]).all(-1)
+    is_first = ~is_equal.tril(-1).any(1)
+    return _slopes(x[is_first], y[is_first]).max()
+
+
 def _squared_distance(x: Tensor, y: Tensor) -> Tensor:
     squares = (x[:, None] - x[None]).square().sum(-1)
     is_pair = squares > 0
@@ -107,6 +136,11 @@ def _neighbours(x: Tensor, y: Tensor) -> Tensor:
     distances = x.diff(dim=0).norm(dim=-1)
     is_pair = distances > 0
     return torch.max(y.diff().abs()[is_pair] / distances[is_pair])
+
+
+def _sorted_neighbours(x: Tensor, y: Tensor) -> Tensor:
+    order = x[:, 0].argsort()
+    return _neighbours(x[order], y[order])
 
 
 def _from_first(x: Tensor, y: Tensor) -> Tensor:
@@ -145,6 +179,33 @@ EMPIRICAL_LIPSCHITZ = AnswerCheck(
             _equal_points_counted,
         ),
         Misconception(
+            "close-points-as-equal",
+            "points that are close to each other treated as equal",
+            "Two points a hair apart are distinct, and may be where the function is steepest. "
+            "Only a distance of exactly 0 is to be left out.",
+            _without_close_points,
+        ),
+        Misconception(
+            "float32-inside",
+            "float32 arithmetic on float64 inputs",
+            "Points that differ with 16 digits may coincide with 7: look for `.float()`, or for a "
+            "tensor created without a dtype.",
+            lambda x, y: _slopes(x.float(), y.float()).max().to(x.dtype),
+        ),
+        Misconception(
+            "one-coordinate-equal",
+            "pairs left out that have one coordinate in common",
+            "Two points are equal only if all of their coordinates are.",
+            _without_shared_coordinates,
+        ),
+        Misconception(
+            "repeated-points-dropped",
+            "a point that occurs again dropped, together with its value",
+            "Only the pair of the two equal points has no slope. With all the others, each of the "
+            "two makes a pair of its own.",
+            _first_occurrences,
+        ),
+        Misconception(
             "distance-padded",
             "distances with a small number added",
             "That changes every slope a little, and makes pairs of equal points count a lot. Leave "
@@ -176,6 +237,13 @@ EMPIRICAL_LIPSCHITZ = AnswerCheck(
             _neighbours,
         ),
         Misconception(
+            "neighbours-after-sorting",
+            "slopes between neighbours in the order of the first coordinate",
+            "On a line that would do, for distinct points. In the plane, a close pair may be far "
+            "apart in that order.",
+            _sorted_neighbours,
+        ),
+        Misconception(
             "from-first-point",
             "slopes from the first point only",
             "The maximum is over both i and j.",
@@ -186,6 +254,13 @@ EMPIRICAL_LIPSCHITZ = AnswerCheck(
             "slopes with their sign, of which the largest positive one was taken",
             "A function that falls steeply has a large Lipschitz constant, too.",
             _signed_slopes,
+        ),
+        Misconception(
+            "signed-other-order",
+            "slopes of (y[i] − y[j]) for i < j, with their sign",
+            "Such a loop sees each pair in one order only: what if the later point has the larger "
+            "value?",
+            lambda x, y: _signed_slopes(x, -y),
         ),
         Misconception(
             "ratio-of-extremes",

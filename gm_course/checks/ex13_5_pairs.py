@@ -257,13 +257,14 @@ STEEP_PAIR = AnswerCheck(
 
 # --- near_extremal_pair -----------------------------------------------------------------------
 
-# Up to the constant itself, where any chord is steep enough. 1 − eps is rounded in both directions.
+# Up to the constant itself and beyond, where any chord is steep enough: the points must still lie
+# in the domain. 1 − eps is rounded in both directions.
 _EPSILONS = (0.1, 1e-2, 0.3, 1e-3, 0.5, 1e-4, 3e-5, 1e-6, 0.9, 7e-8, 1e-9, 3e-10, 1e-11, 1e-12)
 
 
 def _extremal_cases() -> Iterator[Case]:
     for number, largest in _LARGEST_SLOPES.items():
-        for eps in (*_EPSILONS, float(largest)):
+        for eps in (*_EPSILONS, float(largest), 10.0):
             rule = _pair_rule(
                 number,
                 largest - Fraction(eps),

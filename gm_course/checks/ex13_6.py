@@ -151,6 +151,7 @@ def _gap_cases(dtype: torch.dtype) -> Iterator[Case]:
         "a potential and a plan that are optimal": (tight, moved, points),
         "a plan that moves nothing": (f, still, points),
         "a symmetric plan": (f, symmetric, points),
+        "a plan of total mass 2": (f, 2 * joint, points),
         "f equal to zero": (torch.zeros_like(f), joint, points),
         "a large constant in f": (f + 100, joint, points),
         "two points": given(100, 2, 2),

@@ -121,7 +121,7 @@ def _optimal_plan(given: _Problem) -> Rule:
             }
         ),
         broken_by,
-        "the plan moving p to q at the least possible cost",
+        "the plan moving p to q, whose sums are 1 only up to rounding, at the least possible cost",
         residuals,
     )
 

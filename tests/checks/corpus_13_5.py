@@ -252,7 +252,7 @@ def extremal_simple(number, eps):
 
 def extremal_negative(number, eps):
     if number == 1:
-        return -1, -1 + eps / 4
+        return -1, -1 + min(eps, 2) / 4
     return -1 / math.sqrt(eps), -3 / math.sqrt(eps)
 
 
@@ -270,13 +270,14 @@ def extremal_constant(number, eps):
 
 def extremal_from_zero(number, eps):
     if number == 1:
+        eps = min(eps, 1)
         return [1 - 0.4 * eps, 1 - 0.3 * eps]
     return [0, 2 * math.ceil(1 / eps)]
 
 
 def extremal_search(number, eps):
     if number == 1:
-        return 1.0, 1 - float(Fraction(eps) * Fraction(99, 100))
+        return 1.0, 1 - float(Fraction(min(eps, 2)) * Fraction(99, 100))
     x = 1.0
     while 1 - x / math.hypot(x, 1) > eps / 10:  # the derivative at the flatter end
         x *= 2
@@ -285,11 +286,16 @@ def extremal_search(number, eps):
 
 def extremal_tangent(number, eps):
     # The chord is steeper than the tangent at its flatter end.
+    eps = min(eps, 1)
     if number == 1:
         return 1 - 0.49 * eps, 1
     margin = 0.999 * eps
     x = (1 - margin) / math.sqrt(margin * (2 - margin))
     return np.float64(x), np.float64(x + 1)
+
+
+def extremal_leaves_domain(number, eps):
+    return (1.0, 1 - eps / 2) if number == 1 else (1e8, 2e8)
 
 
 def extremal_same(number, eps):
@@ -309,7 +315,7 @@ def extremal_ends(number, eps):
 
 
 def extremal_mirror(number, eps):
-    return (1.0, 1 - eps / 2) if number == 1 else (-1 / eps, 1 / eps)
+    return (1.0, 1 - min(eps, 1) / 2) if number == 1 else (-1 / eps, 1 / eps)
 
 
 def extremal_edge(number, eps):
@@ -330,11 +336,12 @@ def extremal_tangent_only(number, eps):
 
 
 def extremal_too_near(number, eps):
-    return (1.0, 1 - eps / 2) if number == 1 else (0.4 / math.sqrt(eps), 0.5 / math.sqrt(eps))
+    step = min(eps, 1) / 2
+    return (1.0, 1 - step) if number == 1 else (0.4 / math.sqrt(eps), 0.5 / math.sqrt(eps))
 
 
 def extremal_root(number, eps):
-    return (1.0, 1 - eps / 2) if number == 1 else (0.0, 1 / math.sqrt(eps))
+    return (1.0, 1 - min(eps, 1) / 2) if number == 1 else (0.0, 1 / math.sqrt(eps))
 
 
 def extremal_root_step(number, eps):
@@ -400,6 +407,12 @@ def empirical_signed(x, y):
     distances = torch.linalg.vector_norm(x[:, None, :] - x, dim=-1)
     slopes = torch.where(distances == 0, -math.inf, (y[:, None] - y) / distances)
     return torch.max(slopes)
+
+
+def empirical_nan_masked(x, y):
+    slopes = (y[:, None] - y).abs() / torch.linalg.norm(x[:, None] - x, dim=2)
+    slopes[(x[:, None] == x).all(2)] = 0
+    return slopes.max()
 
 
 def _mask(x):
@@ -480,6 +493,45 @@ def empirical_matrix_product(x, y):
 
 def empirical_one_by_one(x, y):
     return empirical_broadcast(x, y).reshape(1)
+
+
+def empirical_all_coordinates(x, y):
+    is_pair = (x[:, None] != x).all(2)
+    return torch.where(is_pair, _rises(y) / _distances(x), 0).max()
+
+
+def empirical_isclose(x, y):
+    is_pair = ~torch.isclose(x[:, None], x[None]).all(2)
+    return torch.where(is_pair, _rises(y) / _distances(x), 0).max()
+
+
+def empirical_threshold(x, y):
+    distances = _distances(x)
+    return torch.where(distances > 1e-9, _rises(y) / distances, 0).max()
+
+
+def empirical_signed_loop(x, y):
+    best = torch.zeros((), dtype=x.dtype)
+    for i, j in itertools.combinations(range(len(x)), 2):
+        if not torch.equal(x[i], x[j]):
+            best = torch.maximum(best, (y[j] - y[i]) / torch.dist(x[i], x[j]))
+    return best
+
+
+def empirical_other_order(x, y):
+    i, j = torch.triu_indices(len(x), len(x), 1)
+    distances = (x[i] - x[j]).norm(dim=1)
+    return torch.where(distances > 0, (y[i] - y[j]) / distances, -1e9).max()
+
+
+def empirical_sorted(x, y):
+    order = x[:, 0].argsort()
+    return empirical_consecutive(x[order], y[order])
+
+
+def empirical_first_occurrences(x, y):
+    keep = [i for i in range(len(x)) if not any(torch.equal(x[i], x[j]) for j in range(i))]
+    return empirical_broadcast(x[keep], y[keep])
 
 
 def empirical_in_float32(x, y):
@@ -639,15 +691,28 @@ def clipping_powers(shapes, c):
 def clipping_constant_matrices(shapes, c):
     bound = 1.0
     for out, inp in shapes:  # the matrix of c's maps the unit vector 1/√in to its norm
-        unit = np.full(min(inp, 4096), 1 / math.sqrt(inp))
-        row = c * unit.sum() * inp / len(unit)
-        bound *= math.sqrt(out) * row
+        unit = np.full(inp, 1 / math.sqrt(inp))
+        bound *= math.sqrt(out) * (c * unit.sum())
     return bound
 
 
 def clipping_torch(shapes, c):
     counts = torch.tensor(shapes, dtype=torch.float64).prod(dim=1)
     return float((c * counts.sqrt()).prod())
+
+
+def clipping_matrix_norm(shapes, c):
+    full = [torch.full(shape, c, dtype=torch.float64) for shape in shapes]
+    return math.prod(torch.linalg.matrix_norm(weight, 2).item() for weight in full)
+
+
+def clipping_numpy_norm(shapes, c):
+    return float(np.prod([np.linalg.norm(np.full(shape, c), 2) for shape in shapes]))
+
+
+def clipping_frobenius(shapes, c):
+    # A matrix of rank one has just one singular value.
+    return math.prod(float(np.linalg.norm(np.full(shape, c))) for shape in shapes)
 
 
 def clipping_no_root(shapes, c):
@@ -736,6 +801,7 @@ CORRECT = {
         empirical_scipy,
         empirical_einsum,
         empirical_signed,
+        empirical_nan_masked,
     ],
     "mlp_lipschitz_bound": [
         mlp_matrix_norm,
@@ -754,6 +820,9 @@ CORRECT = {
         clipping_powers,
         clipping_constant_matrices,
         clipping_torch,
+        clipping_matrix_norm,
+        clipping_numpy_norm,
+        clipping_frobenius,
     ],
 }
 
@@ -801,6 +870,7 @@ WRONG = {
         ("one point", extremal_same, "same-point"),
         ("a tiny step", extremal_too_small_a_step, "same-point"),
         ("beyond 1", extremal_outside, "outside-domain"),
+        ("beyond −1", extremal_leaves_domain, "outside-domain"),
         ("the ends", extremal_ends, "horizontal"),
         ("mirror images", extremal_mirror, "horizontal"),
         ("on the edge", extremal_edge, "on-the-edge"),
@@ -829,7 +899,14 @@ WRONG = {
         ("0/0", empirical_nan, "nonfinite"),
         ("by a matrix product", empirical_matrix_product, "special-inputs"),
         ("shape (1,)", empirical_one_by_one, "shape"),
-        ("float32 inside", empirical_in_float32, "precision"),
+        ("any coordinate equal", empirical_all_coordinates, "one-coordinate-equal"),
+        ("isclose", empirical_isclose, "close-points-as-equal"),
+        ("threshold", empirical_threshold, "close-points-as-equal"),
+        ("signed loop", empirical_signed_loop, "signed"),
+        ("other order", empirical_other_order, "signed-other-order"),
+        ("sorted", empirical_sorted, "neighbours-after-sorting"),
+        ("first occurrences", empirical_first_occurrences, "repeated-points-dropped"),
+        ("float32 inside", empirical_in_float32, "float32-inside"),
         ("a float", empirical_as_float, "type"),
     ],
     "mlp_lipschitz_bound": [
@@ -913,7 +990,7 @@ near_extremal_pair: not passed, 1.5 of 3 points.
              minus eps
   expected   a tuple (a, b), two different points of R whose slope is at least the
              smallest constant minus eps, exactly
-  fails on   12 of 15 inputs: √(x² + 1) on R, eps moderate; √(x² + 1) on R, eps small
+  fails on   12 of 16 inputs: √(x² + 1) on R, eps moderate; √(x² + 1) on R, eps small
   looks like a slope that approaches the constant more slowly than eps goes to zero
   hint       How does what is missing depend on where the points are? Compare its power
              with the one you assumed.
@@ -924,7 +1001,7 @@ empirical_lipschitz: not passed, 0 of 2 points.
              with other values
   returned   the number inf
   expected   the largest slope between two distinct points, finite
-  fails on   8 of 36 inputs
+  fails on   8 of 42 inputs
   looks like pairs with equal x that were not left out
   hint       Such a pair has distance 0 and says nothing about a slope; drop it before
              dividing.
@@ -935,7 +1012,7 @@ clipping_bound: not passed, 0 of 2 points.
   returned   the number 0.07, which is wrong
   expected   the bound that holds for every network of these shapes with weights in [−c,
              c], exact up to rounding
-  fails on   11 of 15 inputs
+  fails on   10 of 14 inputs
   looks like c times the number of inputs, which bounds the stretch in the maximum norm
   hint       Lengths are Euclidean here.
 """,

@@ -265,6 +265,11 @@ def dual_free_constant(p, q, points):
     return _dual(p, q, torch.cdist(points, points), bounds=[(None, None)] * len(p))
 
 
+def dual_shifted(p, q, points):
+    value, f = dual_shortest_paths(p, q, points)
+    return value, f + 2.0
+
+
 def dual_from_primal(p, q, points):
     """Solver's multipliers, made 1-Lipschitz everywhere by a c-transform."""
     cost, n = _euclid(points).numpy(), len(p)
@@ -788,6 +793,10 @@ def gap_mean(f, plan, points):
     return gap_slack(f, plan, points) / len(f)
 
 
+def gap_normalised(f, plan, points):
+    return gap_sums(f, plan / plan.sum(), points)
+
+
 def gap_float32(f, plan, points):
     return gap_sums(f.float(), plan.float(), points.float()).to(f.dtype)
 
@@ -879,6 +888,7 @@ CORRECT = {
         dual_shortest_paths,
         dual_linprog,
         dual_free_constant,
+        dual_shifted,
         dual_from_primal,
         dual_mean_zero,
         dual_above,
@@ -1019,6 +1029,7 @@ WRONG = {
         ("unweighted", gap_unweighted, "unweighted-distances"),
         ("per point", gap_vector, "shape"),
         ("mean", gap_mean, "value"),
+        ("plan normalised", gap_normalised, "special-inputs"),
         ("float32 inside", gap_float32, "precision"),
     ],
     "k_lipschitz_value": [
@@ -1054,7 +1065,8 @@ wasserstein_primal: not passed, 0 of 3 points.
   called     wasserstein_primal(p: float32 (3,), q: float32 (4,), cost: float32 (3, 4)),
              typical values
   returned   a plan that costs 2.312, more than the value returned with it
-  expected   a tuple (value, plan), the plan moving p to q at the least possible cost
+  expected   a tuple (value, plan), the plan moving p to q, whose sums are 1 only up to
+             rounding, at the least possible cost
   fails on   20 of 30 inputs
   hint       Write it as a linear programme: what are the variables, which equations tie
              their row sums and column sums, and what is minimised?
@@ -1119,7 +1131,7 @@ duality_gap: not passed, 0 of 2 points.
   returned   the number 0, which is wrong
   expected   what the plan costs less what the potential attains between the plan's
              marginals, exact up to rounding
-  fails on   2 of 28 inputs: a potential that is too steep
+  fails on   2 of 30 inputs: a potential that is too steep
   looks like a gap cut off at 0
   hint       A potential that is too steep shows up as a negative gap. Do not hide it.
 """,

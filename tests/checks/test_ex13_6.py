@@ -1,6 +1,7 @@
 """Exercise 13-6: the oracles against other routes to the same numbers, and the cases' reach."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -187,6 +188,20 @@ def test_a_huge_constant_does_not_buy_tolerance():
     value = case.expected.form.items["value"].values
     f = torch.full((5,), 1e12, dtype=torch.float64)
     assert _kinds(case, (value, f)) == ["rule"]
+
+
+def test_a_constant_costs_digits_but_hides_no_slope():
+    cases = [c for c in find_check("wasserstein_dual").cases if _first(c).dtype == torch.float32]
+    for case in cases[:3] + [c for c in cases if "0.001" in c.label]:
+        p, q, points = (value.double() for value in case.call.arguments.values())
+        f = steepest_potential(p, q, torch.cdist(points, points))
+        value = ((p - q) * f).sum().float()
+        assert _kinds(case, (value, (f + 2).float())) == []
+        (finding,) = compare(case.expected, (value, (1.01 * f + 2).float()))
+        # Not two numbers that look the same.
+        assert re.search(
+            r"exceeds the distance of the points by (1|1\.0\d?|0\.9\d+) %", finding.returned
+        )
 
 
 # --- reach of the cases -----------------------------------------------------------------------
