@@ -306,6 +306,9 @@ except NotImplementedError:
 
 
 # %% nbgrader={"grade_id": "aggregate_moments", "solution": true}
+import torch
+
+
 def aggregate_moments(mu_i, var_i):
     """Mean (d,) and covariance (d, d) of the aggregate posterior; mu_i and var_i (N, d)."""
     ### BEGIN SOLUTION
@@ -363,6 +366,9 @@ except NotImplementedError:
 
 
 # %% nbgrader={"grade_id": "prior_gap", "solution": true}
+import torch
+
+
 def prior_gap(mean, cov):
     """KL(N(mean, cov), N(0, I)) in nats; mean (d,), cov (d, d), result ()."""
     ### BEGIN SOLUTION

@@ -75,6 +75,9 @@ figure
 
 
 # %% nbgrader={"grade_id": "lipschitz_constants", "solution": true}
+import math
+
+
 def lipschitz_constants() -> dict[int, float]:
     """Smallest Lipschitz constants of the four functions; math.inf where there is none."""
     ### BEGIN SOLUTION
@@ -132,6 +135,9 @@ check(steep_pair)
 
 
 # %% nbgrader={"grade_id": "near_extremal_pair", "solution": true}
+import math
+
+
 def near_extremal_pair(number: int, eps: float) -> tuple[float, float]:
     """Two different points (a, b) of the domain of function 1 or 3 with a chord that is
     at most ``eps`` less steep than the smallest constant.
@@ -164,6 +170,9 @@ check(near_extremal_pair)
 
 
 # %% nbgrader={"grade_id": "empirical_lipschitz", "solution": true}
+import torch
+
+
 def empirical_lipschitz(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Largest slope between two distinct points; x: (N, D), y: (N,) -> scalar."""
     ### BEGIN SOLUTION
@@ -239,6 +248,9 @@ else:
 
 
 # %% nbgrader={"grade_id": "mlp_lipschitz_bound", "solution": true}
+import torch
+
+
 def mlp_lipschitz_bound(weights: list[torch.Tensor]) -> torch.Tensor:
     """Lipschitz bound of the ReLU network with these layers; matrices (out, in) -> scalar."""
     ### BEGIN SOLUTION
@@ -265,6 +277,9 @@ check(mlp_lipschitz_bound)
 
 
 # %% nbgrader={"grade_id": "clipping_bound", "solution": true}
+import math
+
+
 def clipping_bound(shapes: list[tuple[int, int]], c: float) -> float:
     """Lipschitz bound for all networks with layers of these (out, in) shapes, weights in [-c, c]."""
     ### BEGIN SOLUTION

@@ -99,6 +99,9 @@ figure
 
 
 # %% nbgrader={"grade_id": "wasserstein_primal", "solution": true}
+import torch
+
+
 def wasserstein_primal(p, q, cost):
     """Solve the optimal-transport problem between p and q.
 
@@ -150,6 +153,9 @@ check(wasserstein_primal)
 
 
 # %% nbgrader={"grade_id": "wasserstein_dual", "solution": true}
+import torch
+
+
 def wasserstein_dual(p, q, points):
     """Find a 1-Lipschitz function on the points that attains the supremum of (13.54).
 
@@ -267,6 +273,9 @@ check(c_transform)
 
 
 # %% nbgrader={"grade_id": "lipschitz_extension", "solution": true}
+import torch
+
+
 def lipschitz_extension(points, f, queries):
     """Evaluate a 1-Lipschitz function on R^d that equals f on the points.
 
@@ -302,6 +311,9 @@ check(lipschitz_extension)
 
 
 # %% nbgrader={"grade_id": "duality_gap", "solution": true}
+import torch
+
+
 def duality_gap(f, plan, points):
     """Cost of a plan less what a potential attains between the plan's marginals.
 
@@ -335,6 +347,9 @@ check(duality_gap)
 
 
 # %% nbgrader={"grade_id": "k_lipschitz_value", "solution": true}
+import torch
+
+
 def k_lipschitz_value(p, q, points, k):
     """The supremum of (13.54) over functions with Lipschitz constant at most k.
 
