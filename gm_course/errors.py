@@ -34,3 +34,15 @@ class NonFiniteLossError(CourseError, ArithmeticError):
 
 class BuildError(CourseError):
     """A notebook source is malformed or one of its cells failed."""
+
+
+class UnreadableError(CourseError):
+    """A submission is not a notebook that can be graded; the message says why."""
+
+
+class SandboxError(CourseError, RuntimeError):
+    """Untrusted code cannot be isolated here, or the sandbox itself failed."""
+
+
+class GradingError(CourseError):
+    """Results, points or a class of submissions cannot be processed."""

@@ -30,6 +30,8 @@ ORDER = (
     "metrics",
     "plotting",
     "checks",
+    "sandbox",
+    "grading",
     "module_graph",
     "notebooks",
     "cli",

@@ -1,0 +1,256 @@
+"""Closing the door behind a student's code: namespaces, limits, system calls (Linux).
+
+bubblewrap has already taken away the network, the caller's files and its environment from all
+processes here. What follows separates one submission from the next, and the student's code from
+the session that watches it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import resource
+import struct
+from pathlib import Path
+
+MEMORY = 4 * 2**30
+FILE_SIZE = 2**30
+SHARED_MEMORY_FILES = 2**28
+TASKS = 64
+OPEN_FILES = 256
+INODES = 20_000
+
+_CLONE_NEWNS = 0x00020000
+_CLONE_NEWPID = 0x20000000
+_CLONE_NEW_ANY = 0x7E020080  # every CLONE_NEW… flag that clone(2) takes
+_MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
+
+_PR_SET_DUMPABLE = 4
+_PR_CAPBSET_READ = 23
+_PR_CAPBSET_DROP = 24
+_PR_SET_SECCOMP = 22
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_CAP_SYS_PTRACE = 19
+_CAPABILITY_VERSION_3 = 0x20080522
+
+# Denied: what reaches outside, holds memory that belongs to no process, looks into other
+# processes, makes namespaces or mounts, or outlives the process. Numbers: x86-64, arm64.
+_DENIED = {
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "pidfd_getfd": (438, 438),
+    "kcmp": (312, 272),
+    "perf_event_open": (298, 241),
+    "bpf": (321, 280),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsmount": (432, 432),
+    "mount_setattr": (442, 442),
+    "open_by_handle_at": (304, 265),
+    "fanotify_init": (300, 262),
+    "personality": (135, 92),
+}
+_CLONE = (56, 220)
+_CLONE3 = (435, 435)
+_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+_X32_CALLS = 0x40000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class ProcessNamespaces:
+    """Forks children that are the first process of a pid namespace of their own.
+
+    When such a child ends, the kernel ends everything it has started, however detached.
+    """
+
+    def __init__(self) -> None:
+        self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def fork(self) -> int:
+        """Like ``os.fork``; the child is process 1, with its own /tmp, /dev/shm and /proc."""
+        _call("unshare", _CLONE_NEWPID)
+        child = os.fork()
+        if child == 0:
+            os.close(self._home)
+            _private_mounts()
+        else:
+            _call("setns", self._home, _CLONE_NEWPID)  # the next child gets a new one
+        return child
+
+
+def _private_mounts() -> None:
+    _call("unshare", _CLONE_NEWNS)
+    for folder, size in (("/tmp", FILE_SIZE), ("/dev/shm", SHARED_MEMORY_FILES)):
+        options = f"size={size},nr_inodes={INODES},mode=0700"
+        _mount("tmpfs", folder, "tmpfs", options)
+    _mount("proc", "/proc", "proc", "")
+
+
+def become_watcher() -> None:
+    """Keep of all privileges the one to read other processes' memory use; hide from them."""
+    _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _drop_capabilities(keep=1 << _CAP_SYS_PTRACE)
+
+
+def become_untrusted(seconds: float) -> None:
+    """Give up everything that a student's code does not need, for this process and its children.
+
+    Args:
+        seconds: CPU time it may use.
+    """
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) == 1:
+            _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    _drop_capabilities(keep=0)
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    limit_resources(seconds)
+    _deny_system_calls()
+
+
+def limit_resources(seconds: float) -> None:
+    """Set the limits that a single process can be held to."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if _has_proc() else 0
+    address_space = pages * resource.getpagesize() + MEMORY
+    cpu = int(seconds) + 2
+    wanted = {
+        "RLIMIT_AS": (address_space, address_space),
+        "RLIMIT_CPU": (cpu, cpu + 1),
+        "RLIMIT_FSIZE": (FILE_SIZE, FILE_SIZE),
+        "RLIMIT_NOFILE": (OPEN_FILES, OPEN_FILES),
+        "RLIMIT_CORE": (0, 0),
+        "RLIMIT_MSGQUEUE": (0, 0),
+    }
+    for name, limits in wanted.items():
+        if hasattr(resource, name) and not (name == "RLIMIT_AS" and not pages):
+            resource.setrlimit(getattr(resource, name), limits)
+
+
+def excess() -> str:
+    """Return what the other processes of this pid namespace use too much of together.
+
+    Returns:
+        "memory" (files in the private folders included), "tasks" (processes and threads), or "".
+        A process that hides its use counts as one that uses too much.
+    """
+    tasks, memory = 0, 0
+    for folder in ("/tmp", "/dev/shm"):
+        usage = os.statvfs(folder)
+        memory += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - names only, and often
+        if not entry.isdigit() or entry == "1":
+            continue
+        try:
+            tasks += len(os.listdir(f"/proc/{entry}/task"))  # noqa: PTH208
+            memory += _proportional_memory(entry)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        except OSError:
+            return "memory"
+        if tasks > TASKS:
+            return "tasks"
+        if memory > MEMORY:
+            return "memory"
+    return ""
+
+
+def _proportional_memory(process: str) -> int:
+    """Bytes of a process, those it shares with others divided among them; 0 when it is ending."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_bytes().splitlines()
+    own = (b"Pss_Anon:", b"Pss_Shmem:")
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(own))
+
+
+def prefer_to_be_killed() -> None:
+    """Make the kernel choose this process, not the grader, when the machine is out of memory."""
+    Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _has_proc() -> bool:
+    return Path("/proc/self/statm").exists()
+
+
+def _drop_capabilities(*, keep: int) -> None:
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    low, high = keep & 0xFFFFFFFF, keep >> 32
+    _call("capset", header, struct.pack("=6I", low, low, 0, high, high, 0))
+
+
+def _deny_system_calls() -> None:
+    """Install a seccomp filter: the calls of ``_DENIED`` fail with EPERM."""
+    column, architecture = _ARCHITECTURES[platform.machine()]
+    load, equal, at_least, any_bit, leave = 0x20, 0x15, 0x35, 0x45, 0x06
+    allow, kill = 0x7FFF0000, 0x80000000
+    refuse, unknown = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+
+    def step(code: int, value: int, *, then: int = 0, otherwise: int = 0) -> bytes:
+        return struct.pack("=HBBI", code, then, otherwise, value)
+
+    program = [
+        step(load, 4),  # the architecture; a call by another one's numbers ends the process
+        step(equal, architecture, then=1),
+        step(leave, kill),
+        step(load, 0),  # the system call's number
+        step(at_least, _X32_CALLS, otherwise=1),
+        step(leave, refuse),
+    ]
+    for numbers in _DENIED.values():
+        program += [step(equal, numbers[column], otherwise=1), step(leave, refuse)]
+    # clone3's flags lie in memory, out of the filter's sight; without it, libraries use clone.
+    program += [step(equal, _CLONE3[column], otherwise=1), step(leave, unknown)]
+    program += [
+        step(equal, _CLONE[column], otherwise=3),
+        step(load, 16),  # clone's flags
+        step(any_bit, _CLONE_NEW_ANY, otherwise=1),
+        step(leave, refuse),
+        step(leave, allow),
+    ]
+    code = ctypes.create_string_buffer(b"".join(program))
+    head = struct.pack("@HP", len(program), ctypes.addressof(code))
+    _call("prctl", _PR_SET_SECCOMP, 2, head, 0, 0)
+
+
+def _mount(source: str, folder: str, kind: str, options: str) -> None:
+    _call(
+        "mount",
+        source.encode(),
+        folder.encode(),
+        kind.encode(),
+        _MS_NOSUID_NODEV_NOEXEC,
+        options.encode(),
+    )
+
+
+def _call(name: str, *arguments: int | bytes) -> None:
+    converted = [ctypes.c_ulong(item) if isinstance(item, int) else item for item in arguments]
+    if getattr(_libc, name)(*converted) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
