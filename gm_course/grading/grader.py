@@ -27,6 +27,7 @@ from gm_course.sandbox.codec import (
 # A submission may take this many times the time of one answer.
 ANSWERS_IN_ALL = 5
 DEFAULT_TIMEOUT = 10.0
+PLAN_SECONDS = 10.0  # for finding the answers, nothing of which is the student's code
 MAX_TEXT = 2_000
 
 _ENDS = {
@@ -181,6 +182,7 @@ class _Run:
             self._open()
         except SessionError:
             self._outcomes = {name: _crashed("session") for name in self._checks}
+            self._sandbox.restart()
             return
         runnable = []
         for name in self._checks:
@@ -212,14 +214,14 @@ class _Run:
         left = self._end - time.monotonic()
         if not names or left <= 0:
             return
+        messages: list[bytes] = []
         try:
-            if self._session is None:
-                self._open()
-            assert self._session is not None
-            messages, end = self._session.run(names, seconds=self._timeout, in_all=left)
+            session = self._session or self._open()
+            messages, end = session.run(names, seconds=self._timeout, in_all=left)
         except SessionError:
             self._close()
-            messages, end = [], "session"
+            self._sandbox.restart()
+            end = "session"
         for name, message in zip(names, messages, strict=False):
             self._outcomes[name] = self._judge(self._checks[name], message)
         if len(messages) < len(names):
@@ -245,12 +247,21 @@ class _Run:
             return _crashed("protocol")
         return _judged(check.judge(responses))
 
-    def _open(self) -> None:
-        seconds = max(1.0, min(self._timeout, self._end - time.monotonic()))
-        self._session = self._sandbox.session(self._number, self._found.cells, seconds=seconds)
-        if set(self._session.plan) != set(self._checks):
-            raise SessionError("plan")
+    def _open(self) -> Session:
+        """Return a new session; try twice, because the one before may have left a mess."""
+        try:
+            self._session = self._new_session()
+        except SessionError:
+            self._sandbox.restart()
+            self._session = self._new_session()
         self._plan = self._session.plan
+        return self._session
+
+    def _new_session(self) -> Session:
+        session = self._sandbox.session(self._number, self._found.cells, seconds=PLAN_SECONDS)
+        if set(session.plan) != set(self._checks):
+            raise SessionError("plan")
+        return session
 
     def _close(self) -> None:
         if self._session is not None:

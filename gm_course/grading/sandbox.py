@@ -22,7 +22,7 @@ import gm_course
 from gm_course.checks.calls import Call
 from gm_course.errors import SandboxError
 from gm_course.grading.submission import CodeCell
-from gm_course.sandbox import messages
+from gm_course.sandbox import isolation, messages
 from gm_course.sandbox.codec import ProtocolError, encode_calls, parse_json
 
 START_SECONDS = 120
@@ -86,22 +86,7 @@ class Sandbox:
     ) -> None:
         if sandboxed:
             ensure_available()
-        self._control, inner = socket.socketpair()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        server = [sys.executable, "-P", "-s", "-m", "gm_course.sandbox.server"]
-        server += [str(inner.fileno()), "sandboxed" if sandboxed else "unsafe"]
-        python_path = _INSIDE if sandboxed else str(_PACKAGE.parent)
-        with inner:
-            self._process = subprocess.Popen(
-                [*_walls(), *server] if sandboxed else server,
-                env={**_ENVIRONMENT, "PYTHONPATH": _join(python_path, _outer_packages())},
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                pass_fds=[inner.fileno()],
-                start_new_session=True,
-            )
+        self._sandboxed = sandboxed
         settings = {
             "calls": {
                 exercise: {name: encode_calls(items) for name, items in answers.items()}
@@ -109,14 +94,45 @@ class Sandbox:
             },
             "seconds": session_seconds,
         }
+        self._settings = json.dumps(settings).encode()
+        self._start()
+
+    def _start(self) -> None:
+        self._control, inner = socket.socketpair()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        kind = "sandboxed" if self._sandboxed else "unsafe"
+        server = [sys.executable, "-P", "-s", "-m", "gm_course.sandbox.server"]
+        server += [str(inner.fileno()), kind]
+        package = _INSIDE if self._sandboxed else str(_PACKAGE.parent)
+        python_path = ":".join([package, *map(str, _outer_packages())])
+        with inner:
+            self._process = subprocess.Popen(
+                [*_walls(), *server] if self._sandboxed else server,
+                env={**_ENVIRONMENT, "PYTHONPATH": python_path},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=[inner.fileno()],
+                start_new_session=True,
+            )
         try:
             self._control.settimeout(START_SECONDS)
-            messages.send(self._control, messages.SETTINGS, json.dumps(settings).encode())
+            messages.send(self._control, messages.SETTINGS, self._settings)
             messages.receive(self._control)
         except OSError as error:
             said = self._last_words()
             self.close()
             raise SandboxError(f"sandbox: did not start; {said or error}. {_ADVICE}") from error
+
+    def restart(self) -> None:
+        """Begin anew, whatever state a submission has left the server in.
+
+        Raises:
+            SandboxError: If it does not start again.
+        """
+        self.close()
+        self._start()
 
     def session(self, exercise: str, cells: Iterable[CodeCell], *, seconds: float) -> Session:
         """Return a session for one submission.
@@ -127,8 +143,7 @@ class Sandbox:
             seconds: Time to find the answers in them.
 
         Raises:
-            SessionError: If the session died over the cells.
-            SandboxError: If the server is gone.
+            SessionError: If the session died over the cells, or there was none.
         """
         ours, inner = socket.socketpair()
         try:
@@ -136,7 +151,7 @@ class Sandbox:
                 socket.send_fds(self._control, [b"+"], [inner.fileno()])
         except OSError as error:
             ours.close()
-            raise SandboxError(f"sandbox: has ended; {self._last_words() or error}.") from error
+            raise SessionError(str(error)) from error
         return Session(ours, exercise, cells, seconds=seconds)
 
     def close(self) -> None:
@@ -254,7 +269,7 @@ def _walls() -> list[str]:
         *("--remount-ro", f"{package}/checks"),
         *("--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", "/dev", "--dir", "/dev/shm"),
     ]
-    for device in ("null", "zero", "full", "random", "urandom"):
+    for device in isolation.DEVICES:
         walls += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     return [*walls, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
 
@@ -266,7 +281,3 @@ def _outer_packages() -> list[Path]:
         Path(item) for item in sys.path if Path(item).name in ("site-packages", "dist-packages")
     ]
     return [folder for folder in folders if not any(map(folder.is_relative_to, inner))]
-
-
-def _join(first: str, others: Sequence[Path]) -> str:
-    return ":".join([first, *map(str, others)])

@@ -192,7 +192,8 @@ class Notebook:
 
         A built-in function that is redefined below was not meant.
         """
-        above, below = [], []
+        above: list[_Statement] = []
+        below: list[_Statement] = []
         for cell in self._cells:
             side = above if order[cell.number] <= first else below
             for item in self._parsed[cell.number]:

@@ -59,7 +59,6 @@ def main() -> None:
             os.close(reading)
             try:
                 if namespaces:
-                    isolation.prefer_to_be_killed()
                     isolation.become_watcher()
                 session.serve(connection, calls)
             except BaseException:

@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -109,15 +110,17 @@ def _run(
             connection.close()
             os.close(reading)
             write_answers(writing, work, seconds=in_all)
+        except BaseException:
+            traceback.print_exc()  # for the grader's log, as long as it is not a student's
         finally:
             os._exit(1)
     os.close(writing)
     run = _Child(pid)
     end = _watch(connection, run, reading, answers=len(work), seconds=seconds, in_all=in_all)
     os.close(reading)
-    run.end_all()
-    if end == "exit" and os.WIFSIGNALED(run.status):
-        end = signal.strsignal(os.WTERMSIG(run.status)) or "signal"
+    status = run.end_all()
+    if end == "exit" and os.WIFSIGNALED(status):
+        end = signal.strsignal(os.WTERMSIG(status)) or "signal"
     messages.send(connection, messages.END, json.dumps(end).encode())
 
 
@@ -126,17 +129,17 @@ class _Child:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self.status: int | None = None
+        self._status: int | None = None
 
     def has_ended(self) -> bool:
         """Whether it has ended, which a process it left behind may hide by holding the pipe."""
-        if self.status is None:
+        if self._status is None:
             ended, status = os.waitpid(self._pid, os.WNOHANG)
-            self.status = status if ended else None
-        return self.status is not None
+            self._status = status if ended else None
+        return self._status is not None
 
-    def end_all(self) -> None:
-        """End it and, in the sandbox, everything that it has started."""
+    def end_all(self) -> int:
+        """End it and, in the sandbox, everything that it has started; return its status."""
         if os.getpid() == 1:
             # All in this pid namespace but this process: at once, so that no fork escapes.
             with contextlib.suppress(ProcessLookupError):
@@ -147,7 +150,8 @@ class _Child:
         with contextlib.suppress(ChildProcessError):
             while True:
                 ended, status = os.waitpid(-1, 0)
-                self.status = status if ended == self._pid else self.status
+                self._status = status if ended == self._pid else self._status
+        return self._status or 0
 
 
 def _watch(
