@@ -28,6 +28,7 @@ import torch.distributions
 
 from gm_course.sandbox import isolation, messages, session
 from gm_course.sandbox.codec import decode_calls
+from gm_course.sandbox.pages import gather_pages
 
 
 def main() -> None:
@@ -99,6 +100,8 @@ def _warm_up() -> None:
     scipy.linalg.solve(np.eye(3), np.ones(3))
     gc.collect()
     gc.freeze()
+    if sys.platform == "linux":
+        gather_pages()
 
 
 if __name__ == "__main__":
