@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -134,9 +135,9 @@ class _Run:
     """The answers of one submission on their way through the sandbox.
 
     All answers are run together first: one process is enough for a submission that is right. An
-    answer that did not pass gets a process of its own, so that none suffers from another that
-    crashed, changed a library or left a thread behind; the second outcome counts. Nothing is
-    gained by the first: an answer passes by returning right values only.
+    answer that did not pass after others gets a process of its own, so that none suffers from
+    another that crashed, changed a library or left a thread behind; the second outcome counts.
+    Nothing is gained by the first: an answer passes by returning right values only.
     """
 
     def __init__(
@@ -192,13 +193,30 @@ class _Run:
                 self._outcomes[name] = _unparsable(*self._plan[name]["problem"])
             else:
                 runnable.append(name)
-        self._run(runnable)
-        again = [name for name in runnable if self._deserves_another_run(name)]
+        undisturbed = self._run_together(runnable)
+        again = [
+            name
+            for name in runnable
+            if name not in undisturbed and self._deserves_another_run(name)
+        ]
         # Last those that would use up the time of the others.
         for name in sorted(again, key=lambda name: self._status(name) == "timeout"):
             self._run([name])
         for name in runnable:
             self._outcomes.setdefault(name, _timed_out(self._timeout, in_all=True))
+
+    def _run_together(self, names: Sequence[str]) -> set[str]:
+        """Run the answers in as few processes as possible.
+
+        Returns:
+            Those that had a process to themselves: nothing but untouched answers ran before them.
+        """
+        undisturbed: set[str] = set()
+        while names and (reached := self._run(names)):
+            attempted = (name for name in names if not self._plan[name]["is_stub"])
+            undisturbed.update(islice(attempted, 1))
+            names = names[reached:]
+        return undisturbed
 
     def _deserves_another_run(self, name: str) -> bool:
         status = self._status(name)
@@ -209,11 +227,15 @@ class _Run:
     def _status(self, name: str) -> str:
         return self._outcomes[name].status if name in self._outcomes else ""
 
-    def _run(self, names: Sequence[str]) -> None:
-        """Run answers in one process and note the outcome of each that was reached."""
+    def _run(self, names: Sequence[str]) -> int:
+        """Run answers in one process and note their outcomes, as far as it gets.
+
+        Returns:
+            How many answers it got to.
+        """
         left = self._end - time.monotonic()
-        if not names or left <= 0:
-            return
+        if left <= 0:
+            return 0
         messages: list[bytes] = []
         try:
             session = self._session or self._open()
@@ -224,13 +246,15 @@ class _Run:
             end = "session"
         for name, message in zip(names, messages, strict=False):
             self._outcomes[name] = self._judge(self._checks[name], message)
-        if len(messages) < len(names):
-            name = names[len(messages)]
-            if end == "time":
-                in_all = time.monotonic() >= self._end
-                self._outcomes[name] = _timed_out(self._timeout, in_all=in_all)
-            else:
-                self._outcomes[name] = _crashed(end)
+        if len(messages) == len(names):
+            return len(names)
+        broken = names[len(messages)]
+        if end == "time":
+            in_all = time.monotonic() >= self._end
+            self._outcomes[broken] = _timed_out(self._timeout, in_all=in_all)
+        else:
+            self._outcomes[broken] = _crashed(end)
+        return len(messages) + 1
 
     def _judge(self, check: AnswerCheck, message: bytes) -> _Outcome:
         try:

@@ -25,6 +25,7 @@ import scipy.special
 import scipy.stats
 import torch
 import torch.distributions
+import torch.func
 
 from gm_course.sandbox import isolation, messages, session
 from gm_course.sandbox.codec import decode_calls
@@ -94,6 +95,10 @@ def _warm_up() -> None:
     torch.linalg.eigh(matrix)
     torch.linalg.matrix_norm(matrix, ord=2).backward()
     (matrix @ matrix).exp().log().softmax(0).logsumexp(0).sum().backward()
+    # The first use of torch.func loads a compiler: seconds, in every submission that uses it.
+    torch.func.hessian(lambda x: (x**3).sum())(torch.ones(3))
+    torch.func.jacrev(lambda x: x.log_softmax(0))(torch.ones(3))
+    torch.autograd.functional.jacobian(torch.exp, torch.ones(3))
     torch.distributions.MultivariateNormal(torch.zeros(3), torch.eye(3)).rsample()
     torch.rand(3, generator=torch.Generator().manual_seed(0))
     scipy.optimize.linprog(np.ones(3), A_eq=np.ones((1, 3)), b_eq=np.ones(1))

@@ -1,0 +1,1 @@
+"""Measurements of the course's tools; see README.md beside this file."""
