@@ -24,7 +24,7 @@ TASKS = 64
 PROCESS_NUMBERS = 320
 OPEN_FILES = 256
 INODES = 20_000
-DEVICES = ("null", "zero", "full", "random", "urandom")
+DEVICES = ("null", "random", "urandom")  # not zero: a shared map of it is in no account
 _OWN_PROCESSES = 8  # bubblewrap's, the server, the session
 
 _CLONE_NEWNS = 0x00020000
@@ -85,7 +85,12 @@ _DENIED = {
     "fanotify_init": (300, 262),
     "personality": (135, 92),
 }
-_CLONE = (56, 220)
+# Denied for some arguments: the argument's position, and bits of it of which any, or all, mean no.
+_DENIED_WITH = (
+    ((56, 220), 0, "any", _CLONE_NEW_ANY),  # clone, making namespaces
+    ((302, 261), 0, "any", 0xFFFFFFFF),  # prlimit64 of another process: the session's, say
+    ((9, 222), 3, "all", 0x21),  # mmap, shared and anonymous: unmapped, it is in no account
+)
 _CLONE3 = (435, 435)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _X32_CALLS = 0x40000000
@@ -254,7 +259,7 @@ def _drop_capabilities(*, keep: int) -> None:
 def _deny_system_calls() -> None:
     """Install a seccomp filter: the calls of ``_DENIED`` fail with EPERM."""
     column, architecture = _ARCHITECTURES[platform.machine()]
-    load, equal, at_least, any_bit, leave = 0x20, 0x15, 0x35, 0x45, 0x06
+    load, keep_bits, equal, at_least, any_bit, leave = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
     allow, kill = 0x7FFF0000, 0x80000000
     refuse, unknown = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 
@@ -273,13 +278,13 @@ def _deny_system_calls() -> None:
         program += [step(equal, numbers[column], otherwise=1), step(leave, refuse)]
     # clone3's flags lie in memory, out of the filter's sight; without it, libraries use clone.
     program += [step(equal, _CLONE3[column], otherwise=1), step(leave, unknown)]
-    program += [
-        step(equal, _CLONE[column], otherwise=3),
-        step(load, 16),  # clone's flags
-        step(any_bit, _CLONE_NEW_ANY, otherwise=1),
-        step(leave, refuse),
-        step(leave, allow),
-    ]
+    for numbers, position, kind, bits in _DENIED_WITH:
+        test = [step(any_bit, bits, otherwise=1)]
+        if kind == "all":
+            test = [step(keep_bits, bits), step(equal, bits, otherwise=1)]
+        test = [step(load, 16 + 8 * position), *test, step(leave, refuse), step(leave, allow)]
+        program += [step(equal, numbers[column], otherwise=len(test)), *test]
+    program.append(step(leave, allow))
     code = ctypes.create_string_buffer(b"".join(program))
     head = struct.pack("@HP", len(program), ctypes.addressof(code))
     _call("prctl", _PR_SET_SECCOMP, 2, head, 0, 0)

@@ -12,6 +12,7 @@ import pytest
 from gm_course.errors import SandboxError
 from gm_course.grading.grader import Grader
 from gm_course.grading.sandbox import ensure_available
+from gm_course.sandbox import isolation
 from tests.grading.submissions import ROOT, submission, worked
 
 
@@ -45,7 +46,7 @@ for path in {paths}:
 
 
 def test_machine_cannot_be_changed_even_if_root_grades(tell):
-    devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
+    devices = [f"/dev/{name}" for name in isolation.DEVICES]
     places = ["/", "/usr", "/dev", "/course", "/course/gm_course", "/course/gm_course/checks"]
     assert tell(WRITABLE.format(paths=devices + places)) == "[]"
     before = [Path(device).stat().st_mode for device in devices]
@@ -129,6 +130,8 @@ def test_environment_of_the_caller_is_not_there(tell, monkeypatch, sandbox_tool)
         "import ctypes; assert ctypes.CDLL(None).unshare(0x10000000) == 0",
         "import ctypes; assert ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0",
         "import ctypes; assert ctypes.CDLL(None).shmget(0, 4096, 0o1600) >= 0",
+        "import mmap; mmap.mmap(-1, 4096)",
+        "import resource; resource.prlimit(1, resource.RLIMIT_NOFILE, (1, 1))",
     ],
 )
 def test_system_call_is_refused(tell, call):
@@ -142,19 +145,35 @@ def test_only_the_own_processes_are_visible(tell):
     assert int(tell("found = os.getpid()")) < 20
 
 
-def test_shared_and_private_memory_of_all_processes_count(tell):
+def test_memory_of_all_processes_counts(tell):
     said = tell(
         """
-        import ctypes, mmap, time
+        import ctypes, time
         for _ in range(6):
             if os.fork() == 0:
-                block = mmap.mmap(-1, 2**30)
+                block = bytearray(2**30)
                 ctypes.memset((ctypes.c_char * 2**30).from_buffer(block), 1, 2**30)
                 time.sleep(60)
         time.sleep(60)
         """
     )
     assert "memory" in said
+
+
+def test_usual_ways_to_take_memory_and_threads_are_open(tell):
+    assert (
+        tell(
+            """
+            import mmap, resource, subprocess, sys, threading
+            block = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            thread = threading.Thread(target=block.write, args=(b"x",))
+            thread.start(); thread.join()
+            found = subprocess.run([sys.executable, "-c", "print(7)"], capture_output=True).stdout
+            """
+        )
+        == "b'7\\n'"
+    )
 
 
 def test_more_than_the_allowed_processes_end_the_answer(tell):
