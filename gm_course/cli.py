@@ -11,6 +11,8 @@ import click
 
 import gm_course
 from gm_course.errors import CourseError
+from gm_course.grading.cli import grade
+from gm_course.grading.review_cli import review
 
 # Commands import what they need when they run: torch and nbformat take seconds to load, and
 # `gm-course --help` should not wait for them.
@@ -41,6 +43,10 @@ def main() -> None:
 
     Exit status: 0 success, 1 the command failed or found problems, 2 wrong usage.
     """
+
+
+main.add_command(grade)
+main.add_command(review)
 
 
 @main.command()

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from gm_course.errors import GradingError
+from gm_course.grading.files import replace_file
 from gm_course.grading.page_names import page_names, page_stem
 from gm_course.grading.pages import page_templates
 from gm_course.grading.rendering import render_markdown
@@ -26,7 +27,7 @@ from gm_course.grading.results import AnswerResult, Result
 from gm_course.grading.review import COLUMNS
 from gm_course.grading.rubrics import remark, rubric
 from gm_course.grading.summary import summary_page
-from gm_course.grading.tables import replace_file, spreadsheet_safe
+from gm_course.grading.tables import spreadsheet_safe
 
 if TYPE_CHECKING:
     from gm_course.grading.similarity import SimilarPairs

@@ -80,12 +80,12 @@ class Result:
     @property
     def score(self) -> float:
         """Points earned by the automatically graded answers."""
-        return sum(answer.score for answer in self.answers)
+        return sum((answer.score for answer in self.answers), 0.0)
 
     @property
     def max_score(self) -> float:
         """Points the automatically graded answers are worth."""
-        return sum(answer.max_score for answer in self.answers)
+        return sum((answer.max_score for answer in self.answers), 0.0)
 
     def entry(self, submission: str) -> dict[str, Any]:
         """Return the contract's JSON object for a submission of this name."""

@@ -33,6 +33,7 @@ from gm_course.checks.calls import (
     dtype_name,
 )
 
+MAX_VALUES = 1_000_000  # in a message, about: an empty list in it takes sixty bytes in memory
 MAX_DIMENSIONS = 16
 MAX_NAMES = 20
 MAX_TEXT = 500
@@ -137,8 +138,8 @@ def encode(value: Plain | Argument) -> Any:  # noqa: ANN401 - JSON data
     if isinstance(value, Tensor):
         if dtype_name(value.dtype) not in _DTYPES:
             return {"foreign": f"a tensor of dtype {dtype_name(value.dtype)}"}
-        bytes_ = value.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-        text = base64.b64encode(bytes_).decode("ascii")
+        entries = value.detach().resolve_conj().resolve_neg().contiguous().flatten()
+        text = base64.b64encode(entries.view(torch.uint8).numpy().tobytes()).decode("ascii")
         return {"tensor": [dtype_name(value.dtype), list(value.shape), text]}
     if isinstance(value, list):
         return {"list": [encode(item) for item in value]}
@@ -166,11 +167,17 @@ def decode(message: object, *, depth: int = 0) -> Plain:
         if message.bit_length() >= 1024:
             raise ProtocolError("integer")
         return message
-    if type(message) is not dict or len(message) != 1 or depth > MAX_DEPTH:
+    if type(message) is not dict or len(message) != 1:
         raise ProtocolError("value")
     ((kind, content),) = message.items()
     if kind == "tensor":
         return _tensor(*_list(content, 3, at_least=3))
+    if kind == "foreign":
+        return Foreign(_text(content, MAX_TEXT))
+    if kind == "elsewhere":
+        return Elsewhere(_text(content, MAX_TEXT))
+    if depth >= MAX_DEPTH:
+        raise ProtocolError("depth")
     if kind == "list":
         return [decode(item, depth=depth + 1) for item in _list(content, MAX_ITEMS)]
     if kind == "tuple":
@@ -178,10 +185,6 @@ def decode(message: object, *, depth: int = 0) -> Plain:
     if kind == "dict":
         pairs = (_list(pair, 2, at_least=2) for pair in _list(content, MAX_ITEMS))
         return {_key(key): decode(item, depth=depth + 1) for key, item in pairs}
-    if kind == "foreign":
-        return Foreign(_text(content, MAX_TEXT))
-    if kind == "elsewhere":
-        return Elsewhere(_text(content, MAX_TEXT))
     raise ProtocolError("kind of value")
 
 
@@ -189,10 +192,12 @@ def parse_json(message: bytes) -> Any:  # noqa: ANN401 - JSON data
     """Return the JSON data in a message.
 
     Raises:
-        ProtocolError: If it is not valid JSON in UTF-8.
+        ProtocolError: If it is not valid JSON in UTF-8, or has too many values.
     """
+    if sum(map(message.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise ProtocolError("number of values")
     try:
-        return json.loads(message)
+        return json.loads(message.decode())
     except (ValueError, RecursionError) as error:
         raise ProtocolError("JSON") from error
 
@@ -217,13 +222,14 @@ def _tensor(dtype: object, shape: object, text: object) -> Tensor:
     if type(dtype) is not str or dtype not in _DTYPES:
         raise ProtocolError("dtype")
     sizes = _list(shape, MAX_DIMENSIONS)
-    if not all(type(size) is int and 0 <= size <= MAX_ENTRIES for size in sizes):
+    if not all(type(size) is int and size >= 0 for size in sizes):
+        raise ProtocolError("shape")
+    # Without the zeros, too: even an empty tensor's strides must not overflow.
+    if math.prod(size or 1 for size in sizes) > MAX_ENTRIES:
         raise ProtocolError("shape")
     entries = math.prod(sizes)
     kind = _DTYPES[dtype]
-    if type(text) is not str or entries > MAX_ENTRIES:
-        raise ProtocolError("tensor")
-    if len(text) != 4 * math.ceil(entries * kind.itemsize / 3):
+    if type(text) is not str or len(text) != 4 * math.ceil(entries * kind.itemsize / 3):
         raise ProtocolError("size of tensor")
     try:
         content = base64.b64decode(text, validate=True)
@@ -233,7 +239,9 @@ def _tensor(dtype: object, shape: object, text: object) -> Tensor:
         raise ProtocolError("size of tensor")
     if not entries:
         return torch.empty(sizes, dtype=kind)
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8).view(kind).reshape(sizes)
+    flat = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    # Not every byte is a bool.
+    return (flat != 0 if kind is torch.bool else flat.view(kind)).reshape(sizes)
 
 
 def _argument(message: object) -> Argument:

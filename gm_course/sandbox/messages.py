@@ -44,7 +44,10 @@ def receive(connection: socket.socket) -> tuple[bytes, bytes]:
 def _read(connection: socket.socket, size: int) -> bytes:
     parts = bytearray()
     while len(parts) < size:
-        part = connection.recv(min(size - len(parts), 2**16))
+        try:
+            part = connection.recv(min(size - len(parts), 2**16))
+        except ConnectionResetError:  # closed with something of ours unread
+            part = b""
         if not part:
             raise ClosedError("connection closed")
         parts += part
