@@ -217,6 +217,8 @@ def _plain_dict(value: dict[object, object], depth: int) -> Plain:
     for key, item in value.items():
         if not isinstance(key, int | str | np.integer):
             return Foreign(f"a dict with a key of type {_type_name(key)}")
+        if not isinstance(key, str) and int(key).bit_length() >= 1024:
+            return Foreign("a dict with a key too large for a float")
         items[str(key) if isinstance(key, str) else int(key)] = plain(item, depth=depth + 1)
     return items
 
@@ -245,7 +247,8 @@ def _gradient(
     # A scalar, because autograd's `grad_outputs` would import sympy on its first use: seconds.
     projection = (derivative.weights.to(result.dtype) * result).sum()
     (gradient,) = torch.autograd.grad(projection, leaf, allow_unused=True)
-    return None if gradient is None else gradient.detach().clone()
+    found = None if gradient is None else _plain_tensor(gradient)
+    return found if isinstance(found, Tensor) else None
 
 
 def _copy(value: Argument) -> Argument:

@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 from gm_course.checks.registry import ANSWERS
 from gm_course.sandbox import cells as cells_module
-from gm_course.sandbox.cells import MAX_CODE, MAX_MAGICS, Cell, Notebook
+from gm_course.sandbox.cells import MAX_CODE, MAX_MAGICS, MAX_STATEMENTS, Cell, Notebook
 
 from .submissions import NUMBERS, grade_id, untouched, worked
 
@@ -804,6 +804,16 @@ def test_what_is_not_there_is_not_found(sources):
     assert not plan.is_found
     assert not plan.is_stub("answer")
     assert plan == notebook([]).plan("answer")
+
+
+def test_cells_with_too_many_statements_are_left_alone():
+    many = "x = 1\n" * MAX_STATEMENTS
+    good = own("def answer(x):\n    return x + 5")
+    assert answer(many + "y = 2", "five = 5", good)(2) == 7
+    plan = notebook([own(f"def answer(x):\n    return x\n{many}")]).plan("answer")
+    assert plan.problem.message == "too many statements"
+    assert len(plan.source) == MAX_CODE
+    assert notebook([many, good]).plan("answer").is_found
 
 
 def test_an_empty_own_cell_with_a_broken_line_is_a_problem():

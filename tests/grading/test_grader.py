@@ -179,6 +179,19 @@ def test_helpers_and_constants_of_the_student_are_found(grade_first):
     assert first(result).status == "passed"
 
 
+def test_source_of_an_answer_can_be_read(grade_first):
+    result = grade_first(
+        """
+        import inspect
+
+        def autoencoder_objective(x, x_hat):
+            assert "inspect.getsource" in inspect.getsource(autoencoder_objective)
+            return -0.5 * ((x - x_hat) ** 2).sum(1)
+        """
+    )
+    assert first(result).status == "passed"
+
+
 def test_training_loops_and_plots_are_not_run(grade_first):
     result = grade_first(RIGHT, before=["while True:\n    pass"], after=["import os; os._exit(1)"])
     assert {answer.status for answer in result.answers} == {"passed"}

@@ -110,6 +110,15 @@ def test_a_connection_closed_without_having_read_is_noticed(pair):
         messages.receive(theirs)
 
 
+def test_a_connection_that_was_reset_is_a_closed_one():
+    class Reset:
+        def recv(self, size):
+            raise ConnectionResetError
+
+    with pytest.raises(ClosedError, match="closed"):
+        messages.receive(Reset())
+
+
 @pytest.mark.parametrize("size", [MAX_MESSAGE + 1, 2**31, 2**32 - 1])
 def test_a_message_that_says_to_be_too_long_is_refused(pair, size):
     ours, theirs = pair

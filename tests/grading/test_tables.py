@@ -170,8 +170,8 @@ class TestCsv:
             {
                 "submission": "x.ipynb",
                 "status": "unreadable",
-                "score": "0",
-                "max_score": "0",
+                "score": "0.0",
+                "max_score": "0.0",
                 "message": UNREADABLE.message,
             },
         ]
