@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -134,10 +133,10 @@ class _Outcome:
 class _Run:
     """The answers of one submission on their way through the sandbox.
 
-    All answers are run together first: one process is enough for a submission that is right. An
-    answer that did not pass after others gets a process of its own, so that none suffers from
-    another that crashed, changed a library or left a thread behind; the second outcome counts.
-    Nothing is gained by the first: an answer passes by returning right values only.
+    All answers are run together first: one process is enough for most submissions. An answer that
+    did not pass, after others that may have changed a library or left a thread behind, gets a
+    process of its own, and that second outcome counts. Nothing is gained by the first: an answer
+    passes by returning right values only.
     """
 
     def __init__(
@@ -209,18 +208,20 @@ class _Run:
         """Run the answers in as few processes as possible.
 
         Returns:
-            Those that had a process to themselves: nothing but untouched answers ran before them.
+            Those that nothing could disturb: only tame answers ran before them in the process.
         """
         undisturbed: set[str] = set()
         while names and (reached := self._run(names)):
-            attempted = (name for name in names if not self._plan[name]["is_stub"])
-            undisturbed.update(islice(attempted, 1))
+            for name in names[:reached]:
+                undisturbed.add(name)
+                if not self._plan[name]["is_tame"]:
+                    break
             names = names[reached:]
         return undisturbed
 
     def _deserves_another_run(self, name: str) -> bool:
         status = self._status(name)
-        if status == "not_attempted":
+        if status == "not_attempted":  # a stub cannot come to anything else
             return not self._plan[name]["is_stub"]
         return status != "passed"
 

@@ -21,6 +21,7 @@ from gm_course.sandbox import isolation, messages
 from gm_course.sandbox.answers import write_answers
 from gm_course.sandbox.cells import Cell, Notebook, Plan
 from gm_course.sandbox.fingerprints import answer_fingerprint
+from gm_course.sandbox.tameness import is_tame
 
 MAX_ANSWER = 16 * 2**20
 _LOOK_EVERY = 0.05  # seconds between looks at memory and tasks
@@ -62,6 +63,7 @@ def _describe(name: str, plan: Plan) -> dict[str, object]:
     return {
         "is_found": plan.is_found,
         "is_stub": plan.is_stub(name),
+        "is_tame": is_tame(plan.statements),
         "source": plan.source,
         "fingerprint": answer_fingerprint(tree, name),
         "problem": plan.problem and [plan.problem.message[:200], plan.problem.line],
