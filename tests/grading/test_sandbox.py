@@ -145,7 +145,8 @@ def test_only_the_own_processes_are_visible(tell):
     assert int(tell("found = os.getpid()")) < 20
 
 
-def test_memory_of_all_processes_counts(tell):
+def test_memory_of_all_processes_counts(tell, grader, monkeypatch):
+    monkeypatch.setattr(grader, "_timeout", 60.0)  # a busy machine takes long to hand out 4 GiB
     said = tell(
         """
         import ctypes, time
