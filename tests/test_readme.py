@@ -1,5 +1,6 @@
 """Every command in README's bash blocks is run here, as it stands there."""
 
+import json
 import os
 import re
 import shlex
@@ -39,6 +40,8 @@ PRINTING = {
     ".venv/bin/gm-course info": "device",
     "GM_COURSE_DEVICE=cpu GM_COURSE_PROFILE=full .venv/bin/gm-course info": "full",
     ".venv/bin/gm-course build --check": "up to date",
+    ".venv/bin/gm-course grade --help": "Exit status",
+    ".venv/bin/gm-course review --help": "Exit status",
 }
 # Commands run with settings, given by the environment, that keep the test small.
 SMALL = {
@@ -51,6 +54,12 @@ SERVERS = (
     ".venv/bin/python -m jupyterlab notebooks/00-start-here.ipynb",
 )
 DATA = "GM_COURSE_DATA=/path/to/mnist .venv/bin/gm-course info"
+GRADE = (
+    ".venv/bin/gm-course grade submissions --json results.json --csv results.csv --feedback feedback"
+)
+REVIEW = (
+    ".venv/bin/gm-course review results.json feedback/points.csv --json final.json --csv final.csv"
+)
 INSTALLING = (
     "python3 -m venv .venv",
     '.venv/bin/python -m pip install --constraint constraints.txt --editable ".[dev]"',
@@ -58,7 +67,8 @@ INSTALLING = (
 
 
 def test_every_command_is_run_below():
-    assert sorted(set(commands())) == sorted([*PRINTING, *SMALL, *SERVERS, DATA, *INSTALLING])
+    run_below = [*PRINTING, *SMALL, *SERVERS, DATA, GRADE, REVIEW, *INSTALLING]
+    assert sorted(set(commands())) == sorted(run_below)
 
 
 def test_blocks_that_are_not_run_are_only_those_the_text_names():
@@ -89,6 +99,26 @@ def test_info_names_the_full_set_it_was_given(tmp_path):
         (folder / f"{split}-labels-idx1-ubyte").write_bytes(header + labels.tobytes())
     printed = run(DATA.replace("/path/to/mnist", shlex.quote(str(folder))))
     assert str(folder) in printed
+
+
+@pytest.mark.skipif(
+    shutil.which("bwrap") is None and not os.environ.get("CI"), reason="needs bubblewrap"
+)
+def test_class_is_graded_and_reviewed(tmp_path):
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / "submissions").mkdir()
+    for number in ("13-3", "13-5"):
+        shutil.copy(ROOT / f"solutions/{number}.ipynb", tmp_path / "submissions")
+    run(GRADE, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert (tmp_path / "feedback/index.html").is_file()
+    points = tmp_path / "feedback/points.csv"
+    header, *rows = points.read_text(encoding="utf-8-sig").splitlines()
+    assert header == "submission,name,points,comment"
+    filled = [row.replace(",,", ",3.5,", 1) for row in rows]
+    points.write_text("\n".join([header, *filled]), encoding="utf-8")
+    run(REVIEW, cwd=tmp_path)
+    final = json.loads((tmp_path / "final.json").read_text(encoding="utf-8"))
+    assert [entry["final_score"] for entry in final] == [12 + 3.5, 13 + 3.5]
 
 
 def free_port() -> int:

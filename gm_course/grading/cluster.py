@@ -83,7 +83,7 @@ def _connect(address: str) -> Any:  # noqa: ANN401 - distributed has no types fo
     except ImportError as error:
         raise GradingError(
             "grade: --cluster must have the package distributed installed; got none. Install it: "
-            'pip install "gm-course[cluster]".'
+            "pip install distributed."
         ) from error
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
