@@ -55,7 +55,8 @@ SERVERS = (
 )
 DATA = "GM_COURSE_DATA=/path/to/mnist .venv/bin/gm-course info"
 GRADE = (
-    ".venv/bin/gm-course grade submissions --json results.json --csv results.csv --feedback feedback"
+    ".venv/bin/gm-course grade submissions --json results.json --csv results.csv "
+    "--feedback feedback"
 )
 REVIEW = (
     ".venv/bin/gm-course review results.json feedback/points.csv --json final.json --csv final.csv"
