@@ -27,7 +27,7 @@ from gm_course.sandbox.codec import ProtocolError, encode_calls, parse_json
 
 START_SECONDS = 120
 _PACKAGE = Path(gm_course.__file__).parent
-_INSIDE = "/course"
+_COURSE = "/course"
 
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -101,14 +101,15 @@ class Sandbox:
         self._control, inner = socket.socketpair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         kind = "sandboxed" if self._sandboxed else "unsafe"
-        server = [sys.executable, "-P", "-s", "-m", "gm_course.sandbox.server"]
-        server += [str(inner.fileno()), kind]
-        package = _INSIDE if self._sandboxed else str(_PACKAGE.parent)
-        python_path = ":".join([package, *map(str, _outer_packages())])
+        python, packages = sys.executable, [str(_PACKAGE.parent), *map(str, _outer_packages())]
+        if self._sandboxed:
+            python = _inside(Path(sys.executable))
+            packages = [_COURSE, *map(_inside, _outer_packages())]
+        server = [python, "-P", "-s", "-m", "gm_course.sandbox.server", str(inner.fileno()), kind]
         with inner:
             self._process = subprocess.Popen(
                 [*_walls(), *server] if self._sandboxed else server,
-                env={**_ENVIRONMENT, "PYTHONPATH": python_path},
+                env={**_ENVIRONMENT, "PYTHONPATH": ":".join(packages)},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
@@ -243,7 +244,6 @@ def _walls() -> list[str]:
         # For making the inner namespaces and for watching; a student's process gives both up.
         *("--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SYS_PTRACE"),
         *("--uid", "65534", "--gid", "65534", "--hostname", "sandbox"),
-        *("--ro-bind", "/usr", "/usr"),
     ]
     for name in ("lib", "lib32", "lib64", "bin"):
         folder = Path("/", name)
@@ -252,15 +252,12 @@ def _walls() -> list[str]:
         elif folder.is_dir():
             walls += ["--ro-bind", f"/{name}", f"/{name}"]
     walls += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    shown = [Path("/usr")]
-    for folder in (Path(sys.prefix), Path(sys.base_prefix), *_outer_packages()):
-        if not any(folder.is_relative_to(other) for other in shown):
-            walls += ["--ro-bind", str(folder), str(folder)]
-            shown.append(folder)
+    for folder, place in _shown_folders():
+        walls += ["--ro-bind", str(folder), place]
     hidden = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else _PACKAGE
-    if any(hidden.is_relative_to(folder) for folder in shown):
-        walls += ["--tmpfs", str(hidden)]
-    package = f"{_INSIDE}/gm_course"
+    if any(hidden.is_relative_to(folder) for folder, _ in _shown_folders()):
+        walls += ["--tmpfs", _inside(hidden)]
+    package = f"{_COURSE}/gm_course"
     walls += [
         *("--ro-bind", str(_PACKAGE), package),
         *("--tmpfs", f"{package}/checks"),
@@ -272,6 +269,28 @@ def _walls() -> list[str]:
     for device in isolation.DEVICES:
         walls += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     return [*walls, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+
+
+def _shown_folders() -> list[tuple[Path, str]]:
+    """Folders that may be read in the sandbox, each with its place there.
+
+    An environment is put in a place of its own: it may lie in /tmp, which is another one inside.
+    """
+    shown = [(Path("/usr"), "/usr")]
+    wanted = [(Path(sys.base_prefix), sys.base_prefix), (Path(sys.prefix), "/python")]
+    wanted += [(item, f"/packages/{number}") for number, item in enumerate(_outer_packages())]
+    for folder, place in wanted:
+        if not any(folder.is_relative_to(other) for other, _ in shown):
+            shown.append((folder, place))
+    return shown
+
+
+def _inside(path: Path) -> str:
+    """Where a path in one of the shown folders is in the sandbox."""
+    for folder, place in _shown_folders():
+        if path.is_relative_to(folder):
+            return str(place / path.relative_to(folder))
+    return str(path)
 
 
 def _outer_packages() -> list[Path]:
