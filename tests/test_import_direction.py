@@ -14,6 +14,7 @@ GRAPH = read_module_graph(ROOT)
 # A module may import what stands above it, never what stands below.
 ORDER = (
     "errors",
+    "files",
     "validation",
     "claims",
     "runtime",

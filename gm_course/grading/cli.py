@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from gm_course.errors import ArgumentError, CourseError, GradingError
+from gm_course.grading.limits import ANSWERS_IN_ALL, DEFAULT_TIMEOUT, SPARE_SECONDS, START_SECONDS
 
 # The rest is imported when the command runs; `gm-course --help` should not wait for it.
 if TYPE_CHECKING:
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from gm_course.grading.results import Result
     from gm_course.grading.similarity import SimilarPairs
     from gm_course.grading.store import ResultStore
-
-# A last resort behind the grader's own limits: a submission's time, a minute that the sandbox
-# adds, and two minutes for the sandbox to start.
-_ANSWERS_IN_ALL = 5
-_EXTRA_PATIENCE = 180.0
 
 _LONGEST_TIMEOUT = 3600.0
 _PAIRS_SHOWN = 20
@@ -79,7 +75,7 @@ def _valid_timeout(_context: click.Context, _option: click.Parameter, seconds: f
     metavar="SECONDS",
     type=float,
     callback=_valid_timeout,
-    default=10.0,
+    default=DEFAULT_TIMEOUT,
     show_default=True,
     help="Time for one answer; a submission gets five times that in all.",
 )
@@ -284,7 +280,8 @@ def _on_this_machine(jobs: int | None, *, timeout: float, sandboxed: bool) -> Gr
         grade_all,
         make_grader=functools.partial(start_grader, timeout=timeout, sandboxed=sandboxed),
         jobs=jobs or usable_cores(),
-        patience=_ANSWERS_IN_ALL * timeout + _EXTRA_PATIENCE,
+        # A last resort behind the grader's own limits.
+        patience=ANSWERS_IN_ALL * timeout + SPARE_SECONDS + START_SECONDS,
     )
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from gm_course.errors import GradingError
-from gm_course.grading.files import replace_file
+from gm_course.files import replace_file
 from gm_course.grading.page_names import page_names, page_stem
 from gm_course.grading.pages import page_templates
 from gm_course.grading.rendering import render_markdown

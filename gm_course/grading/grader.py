@@ -15,6 +15,7 @@ from gm_course.checks.registry import ANSWERS
 from gm_course.checks.verdict import Verdict
 from gm_course.errors import UnreadableError
 from gm_course.grading import submission
+from gm_course.grading.limits import ANSWERS_IN_ALL, DEFAULT_TIMEOUT, SPARE_SECONDS
 from gm_course.grading.results import AnswerResult, AnswerStatus, Result, WrittenResult
 from gm_course.grading.sandbox import Sandbox, Session, SessionError
 from gm_course.sandbox.codec import (
@@ -24,9 +25,6 @@ from gm_course.sandbox.codec import (
     parse_json,
 )
 
-# A submission may take this many times the time of one answer.
-ANSWERS_IN_ALL = 5
-DEFAULT_TIMEOUT = 10.0
 PLAN_SECONDS = 10.0  # for finding the answers, nothing of which is the student's code
 MAX_TEXT = 2_000
 
@@ -70,7 +68,7 @@ class Grader:
         }
         self._sandbox = Sandbox(
             calls,
-            session_seconds=ANSWERS_IN_ALL * self._timeout + 60,
+            session_seconds=ANSWERS_IN_ALL * self._timeout + SPARE_SECONDS,
             sandboxed=self._sandboxed,
         )
         return self

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from gm_course.errors import GradingError
-from gm_course.grading.files import replace_file
+from gm_course.files import replace_file
 from gm_course.grading.results import AnswerStatus, SubmissionStatus, WrittenStatus
 from gm_course.grading.tables import spreadsheet_safe
 

@@ -21,11 +21,11 @@ from typing import Any
 import gm_course
 from gm_course.checks.calls import Call
 from gm_course.errors import SandboxError
+from gm_course.grading.limits import START_SECONDS
 from gm_course.grading.submission import CodeCell
 from gm_course.sandbox import isolation, messages
 from gm_course.sandbox.codec import ProtocolError, encode_calls, parse_json
 
-START_SECONDS = 120
 _PACKAGE = Path(gm_course.__file__).parent
 _COURSE = "/course"
 

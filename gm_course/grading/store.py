@@ -16,7 +16,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 import gm_course
-from gm_course.grading.files import replace_file
+from gm_course.files import replace_file
 from gm_course.grading.results import Result
 from gm_course.grading.submission import shown_name
 from gm_course.module_graph import PACKAGE, read_module_graph

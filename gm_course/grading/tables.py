@@ -14,7 +14,7 @@ from typing import Any
 from unicodedata import category
 
 from gm_course.errors import GradingError
-from gm_course.grading.files import replace_file
+from gm_course.files import replace_file
 from gm_course.grading.results import Result
 from gm_course.grading.submission import shown_name
 

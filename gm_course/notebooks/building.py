@@ -13,6 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from gm_course.errors import ArgumentError, BuildError
+from gm_course.files import replace_file
 from gm_course.module_graph import ModuleGraph, imported_modules, read_module_graph
 from gm_course.notebooks.execution import execute
 from gm_course.notebooks.sources import Source, read_source, without_answers
@@ -245,6 +246,4 @@ def _difference(target: Path, plain: NotebookNode) -> str | None:
 
 
 def _write(notebook: NotebookNode, target: Path) -> None:
-    partial = target.with_name(f"{target.name}.partial")
-    partial.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    partial.replace(target)
+    replace_file(target, [nbformat.writes(notebook).encode(), b"\n"])

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gm_course.errors import GradingError
-from gm_course.grading.files import replace_file
+from gm_course.files import replace_file
 from gm_course.grading.results import AnswerResult, Result, WrittenResult
 from gm_course.grading.tables import (
     MAX_CELL_CHARACTERS,
