@@ -250,7 +250,7 @@ def test_ctrl_c_while_the_workers_are_starting_prints_no_traceback(tmp_path):
 
 def command_lines(session):
     """The command lines of all processes of a session, as one text."""
-    listed = subprocess.run(["ps", "-s", str(session), "-o", "args="], capture_output=True)
+    listed = subprocess.run(["ps", "-ww", "-s", str(session), "-o", "args="], capture_output=True)
     return listed.stdout
 
 
