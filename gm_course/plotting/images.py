@@ -1,13 +1,7 @@
-"""The course's figures: functions that take tensors and return a matplotlib Figure.
-
-Nothing is shown or saved here, and no global style is touched. A notebook displays a figure by
-making it the last expression of a cell.
-"""
+"""Grey images in grids and rows, and the latent manifold."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-import matplotlib.style
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,93 +9,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from gm_course.errors import ShapeError
-
-# Paul Tol's "bright" and "muted" qualitative schemes: distinct for colour-blind readers.
-COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
-CLASS_COLOURS = (
-    "#CC6677", "#332288", "#DDCC77", "#117733", "#88CCEE",
-    "#882255", "#44AA99", "#999933", "#AA4499", "#888888",
-)  # fmt: skip
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
-STYLE = Path(__file__).with_name("course.mplstyle")
-
-
-def new_figure(
-    columns: int = 1, *, size: tuple[float, float] = (4.2, 3.2), rows: int = 1
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure in the course's style with its axes, row by row.
-
-    Args:
-        columns: Panels side by side.
-        size: Width and height of one panel in inches.
-        rows: Panels on top of each other.
-    """
-    with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
-    return figure, list(axes.flat)
-
-
-def loss_curves(
-    curves: Mapping[str, Tensor],
-    *,
-    ylabel: str = "nats per example",
-    window: int = 50,
-    reference: Mapping[str, float] | None = None,
-) -> Figure:
-    """Draw one panel per curve: every iteration faintly, its moving average on top.
-
-    Args:
-        curves: Values per iteration by name, each of shape (iterations,).
-        ylabel: The unit of the values.
-        window: Iterations in the moving average.
-        reference: Values to mark by a dashed line, by curve name (a test-set value, say).
-    """
-    figure, axes = new_figure(len(curves), size=(3.6, 2.8))
-    for axis, (name, values), colour in zip(axes, curves.items(), COLOURS, strict=False):
-        values = values.detach().cpu()
-        steps = torch.arange(1, len(values) + 1)
-        axis.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
-        width = min(window, len(values))
-        average = values.unfold(0, width, 1).mean(-1)
-        axis.plot(steps[width - 1 :], average, color=colour, label=f"mean of {width} iterations")
-        if reference and name in reference:
-            axis.axhline(reference[name], color="black", linestyle="--", label="test set, now")
-        # The first iterations dwarf the rest, so the view follows the later three quarters.
-        later = values[len(values) // 50 :]
-        margin = 0.05 * float(later.max() - later.min()) + 1e-9
-        axis.set(title=name, xlabel="iteration")
-        axis.set_ylim(float(later.min()) - margin, float(later.max()) + margin)
-        axis.legend()
-    axes[0].set_ylabel(ylabel)
-    return figure
-
-
-def estimate_histograms(
-    estimates: Mapping[str, Tensor], *, lines: Mapping[str, float], xlabel: str
-) -> Figure:
-    """Draw the distributions of estimates on one axis with vertical lines at exact values.
-
-    Args:
-        estimates: Samples of each estimator by name, each of shape (repetitions,).
-        lines: Exact values by name.
-        xlabel: What is estimated, with its unit.
-    """
-    figure, (axis,) = new_figure(size=(6.5, 3.2))
-    everything = torch.cat([values.detach().cpu().double() for values in estimates.values()])
-    low, high = everything.quantile(torch.tensor([0.001, 0.9999], dtype=torch.float64)).tolist()
-    bins = torch.linspace(low, high, 90).tolist()
-    for (name, values), colour in zip(estimates.items(), COLOURS, strict=False):
-        axis.hist(
-            values.detach().cpu().numpy(), bins=bins, density=True, alpha=0.55, color=colour,
-            label=name,
-        )  # fmt: skip
-    for (name, value), dash in zip(lines.items(), ("-", "--", ":"), strict=False):
-        axis.axvline(value, color="black", linestyle=dash, label=name)
-    axis.set(xlabel=xlabel, ylabel="density of the estimates")
-    axis.legend()
-    return figure
+from gm_course.plotting.figures import CLASS_COLOURS, MARKERS, new_figure
 
 
 def image_grid(images: Tensor, *, columns: int, title: str = "") -> Figure:
