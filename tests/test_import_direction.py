@@ -32,6 +32,7 @@ ORDER = (
     "checkpoint",
     "progress",
     "training",
+    "adversarial_training",
     "metrics",
     "evaluation",
     "museum",
