@@ -1,0 +1,135 @@
+"""Explorers: the picture follows the controls, and what is stored says the same every time."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from gm_course import plotting
+from gm_course.errors import ArgumentError
+from gm_course.widgets import Explorer, choice, slider, whole_number_slider
+
+
+def bars(height, colour="black"):
+    figure, (axis,) = plotting.new_figure(size=(2, 1.5))
+    axis.bar(["height"], [height], color=colour)
+    axis.set(ylim=(0, 3))
+    return figure
+
+
+@pytest.fixture
+def explorer():
+    return Explorer(
+        bars,
+        height=slider("height (m)", 0, 3, start=1, step=0.1),
+        colour=choice("colour", ["black", "red"]),
+    )
+
+
+def shown(explorer):
+    """The bytes of the picture, and how much of it is inked."""
+    (picture,) = (child for child in explorer.children if hasattr(child, "format"))
+    pixels = imread(io.BytesIO(picture.value))
+    return picture.value, float((pixels[..., 1] < 0.5).mean())
+
+
+def message(explorer):
+    return explorer.children[-1].value
+
+
+def test_the_picture_follows_each_control(explorer):
+    height, colour = explorer.children[:2]
+    first, low = shown(explorer)
+    height.value = 2.0
+    second, high = shown(explorer)
+    assert high > low * 1.3
+    colour.value = "red"
+    third, _ = shown(explorer)
+    assert len({first, second, third}) == 3
+
+
+def test_the_same_settings_give_the_same_picture(explorer):
+    height = explorer.children[0]
+    height.value = 2.0
+    before, _ = shown(explorer)
+    height.value = 0.5
+    height.value = 2.0
+    assert shown(explorer)[0] == before
+
+
+def test_panels_stay_where_they_are_when_labels_change():
+    figures = []
+
+    def draw(scale):
+        figure, axes = plotting.new_figure(2, size=(2, 1.5))
+        for axis in axes:
+            axis.plot([0, 10.0**scale])
+            axis.set_ylabel("some value")
+        figures.append(figure)
+        return figure
+
+    explorer = Explorer(draw, scale=whole_number_slider("scale", 0, 6, start=0))
+    first = [axis.get_position().bounds for axis in figures[-1].axes]
+    explorer.children[0].value = 6
+    assert np.allclose([axis.get_position().bounds for axis in figures[-1].axes], first)
+
+
+def test_an_error_is_shown_and_the_last_picture_stays():
+    def draw(x):
+        if x == 2:
+            raise ZeroDivisionError("no such height")
+        return bars(x)
+
+    explorer = Explorer(draw, x=whole_number_slider("x", 1, 3, start=1))
+    before, _ = shown(explorer)
+    explorer.children[0].value = 2
+    assert message(explorer) == "ZeroDivisionError: no such height"
+    assert shown(explorer)[0] == before
+    explorer.children[0].value = 3
+    assert message(explorer) == ""
+    assert shown(explorer)[0] != before
+
+
+def test_an_error_at_the_start_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        Explorer(lambda x: 1 / 0, x=whole_number_slider("x", 1, 3, start=1))
+
+
+def test_what_a_notebook_stores(explorer):
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/plain"] == "explorer with 2 controls: height (m), colour"
+    assert base64.b64decode(bundle["image/png"]) == shown(explorer)[0]
+    assert "model_id" in bundle["application/vnd.jupyter.widget-view+json"]
+
+
+def test_controls():
+    height = slider("height (m)", 0, 3, start=1, step=0.25)
+    assert (height.min, height.max, height.value, height.step) == (0, 3, 1, 0.25)
+    assert height.readout_format == ".2f"
+    assert slider("x", -5, 5, start=0, step=1).readout_format == ".0f"
+    assert choice("loss", [("the first", 1), ("the second", 2)]).value == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: slider("x", 0, 1, start=2, step=0.1),
+            "slider: low ≤ start ≤ high and 0 < step ≤ high - low must hold; got low=0, start=2, "
+            "high=1, step=0.1.",
+        ),
+        (
+            lambda: whole_number_slider("x", 3, 3, start=3),
+            "whole_number_slider: low ≤ start ≤ high must hold, with low < high; got low=3, "
+            "start=3, high=3.",
+        ),
+        (lambda: choice("x", []), "choice: options must have at least one entry; got none."),
+        (lambda: Explorer(bars), "Explorer: controls must name at least one; got none."),
+    ],
+)
+def test_bad_controls(make, text):
+    with pytest.raises(ArgumentError) as caught:
+        make()
+    assert str(caught.value) == text
