@@ -13,6 +13,7 @@ import gm_course
 from gm_course.errors import CourseError
 from gm_course.grading.cli import grade
 from gm_course.grading.review_cli import review
+from gm_course.ledger.cli import ledger
 
 # Commands import what they need when they run: torch and nbformat take seconds to load, and
 # `gm-course --help` should not wait for them.
@@ -47,6 +48,7 @@ def main() -> None:
 
 main.add_command(grade)
 main.add_command(review)
+main.add_command(ledger)
 
 
 @main.command()
