@@ -40,6 +40,7 @@ PRINTING = {
     ".venv/bin/gm-course info": "device",
     "GM_COURSE_DEVICE=cpu GM_COURSE_PROFILE=full .venv/bin/gm-course info": "full",
     ".venv/bin/gm-course build --check": "up to date",
+    ".venv/bin/gm-course ledger": "42 of 42 equations hold",
     ".venv/bin/gm-course grade --help": "Exit status",
     ".venv/bin/gm-course review --help": "Exit status",
 }

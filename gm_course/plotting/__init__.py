@@ -7,12 +7,13 @@ one idea has a module of its own beside these.
 
 from gm_course.plotting.curves import estimate_histograms, loss_curves
 from gm_course.plotting.figures import CLASS_COLOURS, COLOURS, MARKERS, new_figure
-from gm_course.plotting.images import image_grid, image_rows, latent_manifold
+from gm_course.plotting.images import decoded_code, image_grid, image_rows, latent_manifold
 
 __all__ = [
     "CLASS_COLOURS",
     "COLOURS",
     "MARKERS",
+    "decoded_code",
     "estimate_histograms",
     "image_grid",
     "image_rows",

@@ -91,6 +91,32 @@ def latent_manifold(
     return figure
 
 
+def decoded_code(codes: Tensor, labels: Tensor, code: tuple[float, float], image: Tensor) -> Figure:
+    """Draw one place among the encoded examples, and what it decodes to.
+
+    Args:
+        codes: Posterior means, shape (n, 2).
+        labels: Classes 0–9, shape (n,).
+        code: The place.
+        image: What the generator network makes of it, shape (height, width).
+    """
+    figure, (left, right) = new_figure(2, size=(3.6, 3.4))
+    colours = [CLASS_COLOURS[digit] for digit in labels.tolist()]
+    left.scatter(codes[:, 0], codes[:, 1], s=7, alpha=0.5, linewidths=0, color=colours)
+    for digit in labels.unique().tolist():
+        x, y = codes[labels == digit].median(0).values.tolist()
+        left.annotate(
+            str(digit), (x, y), fontsize=11, weight="bold", color=CLASS_COLOURS[digit],
+            ha="center", va="center", path_effects=[withStroke(linewidth=2, foreground="white")],
+        )  # fmt: skip
+    left.plot(*code, "x", color="black", markersize=11, markeredgewidth=2.5)
+    left.set(title="where you are", xlabel="$z_1$", ylabel="$z_2$", xlim=(-4.5, 4.5))
+    left.set_ylim(-4.5, 4.5)
+    _show_grey(right, image.detach().cpu().float())
+    right.set_title("what it decodes to")
+    return figure
+
+
 def _mosaic(images: Tensor, columns: int) -> Tensor:
     """Arrange (n, height, width) images in rows of ``columns``: (rows·height, columns·width)."""
     if images.ndim != 3:

@@ -26,9 +26,18 @@
 # | notebook | section | the question it answers |
 # |---|---|---|
 # | [0 · Start here](00-start-here.ipynb) | | does everything work? |
+# | [1 · Probabilistic generative models](01-probabilistic-generative-models.ipynb) | 13.1 | what can a model of the data do, and how is it fitted? |
+# | [2 · Latent variables and the ELBO](02-latent-variables-and-the-elbo.ipynb) | 13.2.1 | how is a model with hidden causes learned when its likelihood cannot be computed? |
+# | [3 · Inference and generator networks](03-inference-and-generator-networks.ipynb) | 13.2.2–13.2.4 | what do the two networks of a VAE compute, and what is lost by sharing one? |
+# | [4 · Reparameterisation](04-reparameterisation.ipynb) | 13.2.5 | how does a gradient get through a random sample? |
 # | [5 · Training a VAE](05-training-a-vae.ipynb) | 13.2.6 | how is the ELBO computed and trained, and how good is what comes out? |
+# | [6 · Generative adversarial networks](06-generative-adversarial-networks.ipynb) | 13.3.1–13.3.3 | how can two networks learn a distribution without its density? |
+# | [7 · DCGAN](07-dcgan.ipynb) | 13.3.4 | how is a GAN built for images? |
+# | [8 · What a GAN minimises](08-gan-analysis.ipynb) | 13.3.5 | why is it unstable, and why does it forget modes? |
+# | [9 · The Wasserstein GAN](09-wasserstein-gan.ipynb) | 13.3.6 | which distance helps, and how is it computed by a network? |
+# | [10 · Evaluating generative models](10-evaluating-generative-models.ipynb) | 13.4 | which of the three is best, and why is there no single answer? |
 #
-# The lectures are numbered by their place in the chapter; those missing here are being written. Each one says at the top what you need for it.
+# Each lecture says at the top what you need for it. They build on each other, but whoever is here for GANs may go from 1 to 6.
 #
 # | exercise | the question |
 # |---|---|
@@ -177,7 +186,7 @@ claim_between("share of ink in an average image", digits.images.mean(), 0.1, 0.1
 # ## Summary
 #
 # You have a working set-up, you know that ✓ and ✗ are the results of tests, and you have seen the data. Go on with
-# [lecture 5](05-training-a-vae.ipynb).
+# [lecture 1](01-probabilistic-generative-models.ipynb).
 #
 # ## Reference
 #

@@ -18,7 +18,7 @@
 # - measure how far the ELBO lies below the log-likelihood;
 # - predict when a VAE stops using its latent variables (posterior collapse, 后验坍塌), and measure it.
 #
-# **You need** lectures 2 to 4, or this one fact about them: for every distribution $q$,
+# **You need** lectures [2](02-latent-variables-and-the-elbo.ipynb) to [4](04-reparameterisation.ipynb), or this one fact about them: for every distribution $q$,
 #
 # $$\log p(x) = \underbrace{E_{z\sim q}\big[\log p(x,z)-\log q(z)\big]}_{\text{ELBO}(q,x)}
 #   + \underbrace{\mathrm{KL}\big(q(z),\,p(z|x)\big)}_{\ge 0},$$
@@ -29,11 +29,11 @@
 
 # %%
 import copy
+import inspect
 import itertools
 import math
 
 import torch
-from torch import nn
 
 import gm_course
 from gm_course.claims import claim, claim_between
@@ -156,6 +156,14 @@ plotting.estimate_histograms(
 #
 # $$\mathrm{KL}\big(N(\mu,\operatorname{diag}\sigma^2),\,N(0,I)\big)=\tfrac12\sum_j\big(\sigma_j^2+\mu_j^2-1-\log\sigma_j^2\big).$$
 #
+# The same calculation for any two Gaussians in $d$ dimensions gives `gaussian-kl-general`,
+#
+# $$\mathrm{KL}\big(N(\mu_1,\Sigma_1),N(\mu_2,\Sigma_2)\big)=\tfrac12\Big(\operatorname{tr}(\Sigma_2^{-1}\Sigma_1)
+#   +(\mu_2-\mu_1)^\top\Sigma_2^{-1}(\mu_2-\mu_1)-d+\log\tfrac{|\Sigma_2|}{|\Sigma_1|}\Big).$$
+#
+# Its three parts are again a spread, a distance and a ratio of volumes, all measured by the yardstick of the second Gaussian. It served above, as the distance of
+# $q$ from the posterior; with $\mu_2=0$, $\Sigma_2=I$ and a diagonal $\Sigma_1$ it becomes the formula before it.
+#
 # The symbol is $\sigma^2$ throughout. Circulated drafts let the inference network output $[\mu_I;\sigma_I]$ where $\sigma_I^2$ is meant,
 # and code that follows them puts a standard deviation into this formula. The next cell shows that Monte Carlo notices.
 
@@ -169,6 +177,13 @@ def kl_to_prior(mean: torch.Tensor, var: torch.Tensor) -> torch.Tensor:
 claim(
     "it is the package's gaussian_kl",
     torch.equal(kl_to_prior(q.mean, q.var), gaussian_kl(q.mean, q.var)),
+)
+as_general = gaussian_kl_general(
+    q.mean[0], q.var[0].diag(), torch.zeros(2).double(), torch.eye(2).double()
+)
+claim(
+    "and a special case of the general formula, to 1e-12",
+    abs(kl_to_prior(q.mean, q.var)[0] - as_general) < 1e-12,
 )
 
 # %%
@@ -514,6 +529,31 @@ claim_between(
 claim_between("mean squared coordinate of the codes (prior: 1)", codes.square().mean(), 1, 2)
 
 # %% [markdown]
+# **Explore it.** Move the two sliders, or give one of them the focus and use the arrow keys. The cross shows where you are among the encoded test digits, the
+# image what the generator network makes of that place. Walk slowly from the region of one digit to that of another and watch what becomes of the
+# strokes. Then leave the cloud of codes altogether: out there no code ever was in training, and the images say so. (Without a kernel you see
+# the starting point; the two panels above show the rest.)
+
+# %%
+from gm_course.widgets import Explorer, slider
+
+shown_codes, shown_labels = codes[:600].cpu(), test_set.labels[:600].cpu()
+
+
+def decoded_code(z1, z2):
+    code = torch.tensor([[z1, z2]], device=runtime.device)
+    with torch.no_grad():
+        image = vae.decode(code).mean.reshape(28, 28)
+    return plotting.decoded_code(shown_codes, shown_labels, (z1, z2), image)
+
+
+Explorer(
+    decoded_code,
+    z1=slider("latent coordinate z₁", -4, 4, start=2, step=0.1),
+    z2=slider("latent coordinate z₂", -4, 4, start=0, step=0.1),
+)
+
+# %% [markdown]
 # ## 7 · How far is the ELBO from log p(x)?
 #
 # The ELBO is a bound, and so far we do not know how loose. Burda, Grosse and Salakhutdinov (2016) tighten it with $K$ samples:
@@ -680,24 +720,51 @@ claim(
 )
 
 # %% [markdown]
-# It is the objective that asks for the collapse, and training obeys. The same thing happens by accident. Library functions for the squared error
-# average over the $D$ pixels by default. Up to the factor $\tfrac2D$ the loss $\tfrac1D\|x-\mu_G\|^2+\mathrm{KL}$ is
-# $\tfrac12\|x-\mu_G\|^2+\tfrac D2\mathrm{KL}$, that is $-J$ with $\lambda=\tfrac D2=32$.
+# It is the objective that asks for the collapse, and training obeys.
+#
+# ### Failure museum: the mean over the pixels
+#
+# The same thing happens by accident. Library functions for the squared error average over the $D$ pixels by default, while (13.28) sums over them.
+# With the same $\lambda$ in both lines,
+#
+# $$\underbrace{\frac{1}{2\lambda}\sum_{i=1}^{D}(x_i-\mu_{G,i})^2+\mathrm{KL}}_{-J/\lambda}
+#   \qquad\text{and}\qquad
+#   \frac{1}{2\lambda}\cdot\frac1D\sum_{i=1}^{D}(x_i-\mu_{G,i})^2+\mathrm{KL}
+#   =\frac{1}{2\,(\lambda D)}\sum_{i=1}^{D}(x_i-\mu_{G,i})^2+\mathrm{KL}.$$
+#
+# The second is the first with $\lambda D$ in place of $\lambda$. For these digits $D=64$, and an innocent $\lambda=0.1$ acts like 6.4, far above the largest
+# principal variance of 0.7. One word in the code decides; here it is a switch, and you may turn it.
 
 # %%
-careless = small_vae(lam=1.0)
+from gm_course.museum import posterior_collapse
+from gm_course.museum.exhibit import read_ranges
 
+SWITCH = posterior_collapse.MEAN  # or posterior_collapse.SUM
 
-def mean_over_pixels(x, generator):
-    q = careless.posterior(x)
-    error = nn.functional.mse_loss(careless.decode(q.sample(generator=generator)).mean, x)
-    return {"loss": error + gaussian_kl(q.mean, q.var).mean()}
+print(inspect.getsource(posterior_collapse.negative_elbo))
 
+# %%
+outcomes = {
+    setting: posterior_collapse.run(setting, seed=0, device=runtime.device)
+    for setting in (posterior_collapse.SUM, SWITCH)
+}
+ranges = read_ranges("../benchmarks/results/failure_museum.json", posterior_collapse.EXHIBIT)
+normal = ranges[posterior_collapse.SUM]
+print(f"normal range of the signal, {posterior_collapse.EXHIBIT.signal}: {normal}")
+claim("sum over pixels: at least 4 active units", outcomes[posterior_collapse.SUM].signal >= 4)
+claim("mean over pixels: not one active unit", outcomes[SWITCH].signal == 0)
 
-train(careless, mean_over_pixels)
-with torch.no_grad():
-    careless_means = careless.posterior(small_test.images).mean
-claim("averaging over pixels: no active unit", not active_units(careless_means).any())
+# %%
+museum_images = {"original": small_test.images[:12]}
+for setting, outcome in outcomes.items():
+    with torch.no_grad():
+        means = outcome.model.posterior(small_test.images[:12]).mean
+        museum_images[setting] = outcome.model.decode(means).mean
+plotting.image_rows({k: v.reshape(-1, 8, 8) for k, v in museum_images.items()}, scale=0.6)
+
+# %% [markdown]
+# **What to see.** The sum keeps enough units to tell the digits apart; the mean decodes every digit to the same cloud. The range tells bad luck from a bug: five
+# different seeds, healthy, all ended inside it, so a count of 0 is not bad luck. Look for a mean where a sum belongs.
 
 # %% [markdown]
 # ## What commonly goes wrong
@@ -749,7 +816,20 @@ claim("averaging over pixels: no active unit", not active_units(careless_means).
 # anywhere; samples of the prior then no longer decode to digits (exercise 13-3).
 #
 # </details>
+
+# %% [markdown]
+# ## Equations of this lecture
 #
+# The equations with a name, `monte-carlo-elbo`, `gaussian-kl-general`, `gaussian-kl-standard`, `objective-13-28` and `objective-is-scaled-elbo`, are rows of the
+# course's ledger: each is compared with the same quantity computed in another way. `gm-course ledger` prints all of them.
+
+# %%
+from gm_course.ledger import vae_training
+from gm_course.ledger.equation import show_equations
+
+show_equations(vae_training.EQUATIONS)
+
+# %% [markdown]
 # ## Summary
 #
 # - One sample gives an unbiased ELBO; more samples reduce its variance as $1/M$ and leave the gap to $\log p(x)$ alone.

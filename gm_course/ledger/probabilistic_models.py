@@ -1,0 +1,425 @@
+"""Section 13.1: densities with hidden causes, sampling, and generative classifiers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import scipy.integrate
+import scipy.special
+import scipy.stats
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gm_course.distributions import GaussianMixture, LinearGaussianModel
+from gm_course.em import FullGaussianMixture, em_step, m_step, responsibilities
+from gm_course.ledger.equation import Equation
+
+_NOTEBOOK = "01-probabilistic-generative-models"
+
+Model = GaussianMixture | LinearGaussianModel
+Cdf = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Distribution = Callable[[Tensor], Tensor]  # values to distribution-function values, elementwise
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _normal(*shape: int, seed: int) -> Tensor:
+    return torch.randn(shape, generator=_seeded(seed), dtype=torch.float64)
+
+
+# --- marginal-density ---------------------------------------------------------------------------
+
+
+def _marginal_density(model: Model, x: Tensor) -> Tensor:
+    """p(x) as the package computes it; ``x`` (N, D) -> (N,)."""
+    if isinstance(model, LinearGaussianModel):
+        return model.log_evidence(x).exp()
+    return model.log_prob(x).exp()
+
+
+def _average_log_likelihood(model: Model, x: Tensor) -> Tensor:
+    """Exp E_z log p(x|z), the average taken on the wrong side of the exponential."""
+    if isinstance(model, LinearGaussianModel):
+        spread = model.weight.square().sum() / (2 * model.var)
+        at_mean = model.likelihood(torch.zeros(1, model.weight.shape[1]).double())
+        return (at_mean.log_prob(x) - spread).exp()
+    parts = [
+        GaussianMixture(mean[None], float(std)).log_prob(x) for mean, std in _components(model)
+    ]
+    return (model.weights @ torch.stack(parts)).exp()
+
+
+def _at_prior_mean(model: Model, x: Tensor) -> Tensor:
+    """p(x | E z) in place of E p(x|z): the hidden cause is not averaged over."""
+    if isinstance(model, LinearGaussianModel):
+        return model.likelihood(torch.zeros(1, model.weight.shape[1]).double()).log_prob(x).exp()
+    centre, std = model.weights @ model.means, float(model.weights @ model.std)
+    return GaussianMixture(centre[None], std).log_prob(x).exp()
+
+
+def _components(mixture: GaussianMixture) -> Iterator[tuple[Tensor, Tensor]]:
+    return zip(mixture.means, mixture.std, strict=True)
+
+
+def _marginal_error(formula: Callable[[Model, Tensor], Tensor]) -> float:
+    """Largest relative deviation from ∫ p(x|z) p(z) dz (continuous z) or Σ p(x|z) p(z)."""
+    errors = []
+    for seed, (data_dim, latent_dim) in enumerate([(1, 1), (3, 1), (2, 2)]):
+        weight = _normal(data_dim, latent_dim, seed=seed)
+        model = LinearGaussianModel(weight, _normal(data_dim, seed=10 + seed), var=0.4)
+        for x in _normal(3, data_dim, seed=20 + seed):
+            exact = _integral_over_z(model, x)
+            errors.append(abs(float(formula(model, x[None])) / exact - 1))
+    for dim in (1, 3):
+        std = torch.tensor([0.5, 1.0, 2.0]).double()
+        mixture = GaussianMixture(_normal(3, dim, seed=30), std, torch.tensor([1.0, 2.0, 5.0]))
+        for x in _normal(3, dim, seed=40):
+            exact = sum(
+                float(share) * scipy.stats.multivariate_normal(mean, float(std) ** 2).pdf(x.numpy())
+                for share, (mean, std) in zip(mixture.weights, _components(mixture), strict=True)
+            )
+            errors.append(abs(float(formula(mixture, x[None])) / exact - 1))
+    return max(errors)
+
+
+def _integral_over_z(model: LinearGaussianModel, x: Tensor) -> float:
+    weight, offset, point = model.weight.numpy(), model.offset.numpy(), x.numpy()
+
+    def integrand(z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Likelihood times prior at the points z (n, d)."""
+        distance = np.square(point - z @ weight.T - offset).sum(axis=1)
+        likelihood = np.exp(-distance / (2 * model.var))
+        prior = np.exp(-np.square(z).sum(axis=1) / 2)
+        return np.asarray(likelihood * prior)
+
+    dim = weight.shape[1]
+    constant = (2 * math.pi * model.var) ** (-len(point) / 2) * (2 * math.pi) ** (-dim / 2)
+    result = scipy.integrate.cubature(
+        integrand, [-9.0] * dim, [9.0] * dim, rtol=1e-10, atol=0, rule="gauss-kronrod"
+    )
+    return float(constant * result.estimate)
+
+
+# --- em-monotone --------------------------------------------------------------------------------
+
+
+def _em_error(step: Callable[[FullGaussianMixture, Tensor], FullGaussianMixture]) -> float:
+    """Largest fall of Σ log p(x_n) in a step, in nats, at the start and near a maximum."""
+    falls = []
+    for seed, (dim, components) in enumerate([(1, 2), (2, 3), (3, 2)]):
+        centres = 1.5 * _normal(components, dim, seed=seed)
+        counts = torch.arange(components) * 40 + 20
+        x = centres.repeat_interleave(counts, dim=0) + _normal(
+            int(counts.sum()), dim, seed=100 + seed
+        )
+        mixture = FullGaussianMixture(
+            torch.full((components,), 1 / components).double(),
+            centres + 0.5 * _normal(components, dim, seed=200 + seed),
+            torch.eye(dim).double().repeat(components, 1, 1),
+        )
+        for _ in range(40):
+            falls.append(_log_likelihood(mixture, x) - _log_likelihood(step(mixture, x), x))
+            mixture = em_step(mixture, x)  # the path is the same for every formula
+    return max(falls)
+
+
+def _log_likelihood(mixture: FullGaussianMixture, x: Tensor) -> float:
+    joint = [
+        math.log(float(weight))
+        + scipy.stats.multivariate_normal(mean.numpy(), cov.numpy()).logpdf(x.numpy())
+        for weight, mean, cov in zip(mixture.weights, mixture.means, mixture.covs, strict=True)
+    ]
+    return float(scipy.special.logsumexp(joint, axis=0).sum())
+
+
+def _em_without_weights(mixture: FullGaussianMixture, x: Tensor) -> FullGaussianMixture:
+    return m_step(x, _likelihood_only(mixture, x))
+
+
+def _em_with_hard_assignments(mixture: FullGaussianMixture, x: Tensor) -> FullGaussianMixture:
+    nearest = responsibilities(mixture, x).argmax(dim=1)
+    return m_step(x, torch.nn.functional.one_hot(nearest, len(mixture.weights)).to(x))
+
+
+def _em_with_unweighted_covs(mixture: FullGaussianMixture, x: Tensor) -> FullGaussianMixture:
+    correct = em_step(mixture, x)
+    centred = x[:, None, :] - correct.means
+    covs = torch.einsum("nki,nkj->kij", centred, centred) / len(x)
+    return FullGaussianMixture(correct.weights, correct.means, covs)
+
+
+# --- ancestral-sampling -------------------------------------------------------------------------
+
+
+def _ancestral_sample(model: Model, n: int, generator: torch.Generator) -> Tensor:
+    return model.sample(n, generator=generator)
+
+
+def _without_second_step(model: Model, n: int, generator: torch.Generator) -> Tensor:
+    """Only z is drawn; x is the mean of p(x|z)."""
+    if isinstance(model, LinearGaussianModel):
+        z = torch.randn(n, model.weight.shape[1], generator=generator, dtype=torch.float64)
+        return model.likelihood(z).mean
+    return model.means[torch.multinomial(model.weights, n, replacement=True, generator=generator)]
+
+
+def _with_equal_weights(model: Model, n: int, generator: torch.Generator) -> Tensor:
+    if isinstance(model, GaussianMixture):
+        model = GaussianMixture(model.means, model.std)
+    return model.sample(n, generator=generator)
+
+
+def _ancestral_error(sample: Callable[[Model, int, torch.Generator], Tensor]) -> float:
+    """Largest √n · Kolmogorov-Smirnov distance from the exact marginal of a projection."""
+    n = 4_000
+    distances = []
+    for dim in (1, 3):
+        direction = _normal(dim, seed=50 + dim)
+        std = torch.tensor([0.3, 0.8]).double()
+        mixture = GaussianMixture(_normal(2, dim, seed=1), std, torch.tensor([1.0, 4.0]))
+        parts = scipy.stats.norm(mixture.means @ direction, std * direction.norm())
+        model = LinearGaussianModel(_normal(dim, 2, seed=60), _normal(dim, seed=70), var=0.3)
+        cov = model.weight @ model.weight.T + model.var * torch.eye(dim).double()
+        width = float((direction @ cov @ direction).sqrt())
+        gaussian_cdf = scipy.stats.norm(float(model.offset @ direction), width).cdf
+        pairs: list[tuple[Model, Cdf]] = [
+            (mixture, lambda x, parts=parts: parts.cdf(x[:, None]) @ mixture.weights.numpy()),
+            (model, gaussian_cdf),
+        ]
+        for chosen, cdf in pairs:
+            draws = (sample(chosen, n, _seeded(80 + dim)) @ direction).numpy()
+            distances.append(scipy.stats.kstest(draws, cdf).statistic)
+    return float(math.sqrt(n) * max(distances))
+
+
+# --- pushforward-sampling -----------------------------------------------------------------------
+
+
+def _push(noise: Tensor, noise_cdf: Distribution, cdf: Distribution) -> Tensor:
+    """G(z) = F⁻¹(F_noise(z)), the inverse by bisection between -50 and 50."""
+    u = noise_cdf(noise)
+    low, high = torch.full_like(u, -50.0), torch.full_like(u, 50.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        is_below = cdf(middle) < u
+        low, high = torch.where(is_below, middle, low), torch.where(is_below, high, middle)
+    return (low + high) / 2
+
+
+def _uniform_cdf(u: Tensor) -> Tensor:
+    return u.clamp(0, 1)
+
+
+def _mixture_cdf(x: Tensor) -> Tensor:
+    left: Tensor = torch.special.ndtr((x + 2) / 0.5)
+    return 0.3 * left + 0.7 * torch.special.ndtr(x - 1)
+
+
+def _pushforward_error(push: Callable[[Tensor, Distribution, Distribution], Tensor]) -> float:
+    """Largest distance between the distribution of G(z) and p_r, whose density is integrated.
+
+    The noise is not drawn: 1,000 values that split it into equal probabilities stand for it.
+    """
+    n = 1_000
+    equal = (np.arange(n) + 0.5) / n
+    targets: list[tuple[Distribution, Callable[[float], float]]] = [
+        (_mixture_cdf, lambda x: 0.3 * _bell((x + 2) / 0.5) / 0.5 + 0.7 * _bell(x - 1)),
+        (torch.sigmoid, lambda x: math.exp(-abs(x)) / (1 + math.exp(-abs(x))) ** 2),
+    ]
+    noises: list[tuple[NDArray[np.float64], Distribution]] = [
+        (equal, _uniform_cdf),
+        (scipy.stats.norm.ppf(equal), torch.special.ndtr),
+    ]
+    distances = []
+    for cdf, density in targets:
+        for noise, noise_cdf in noises:
+            samples = push(torch.from_numpy(noise), noise_cdf, cdf)
+            for x in (-3.0, -1.5, 0.0, 0.5, 2.0):
+                exact = scipy.integrate.quad(density, -40, x, points=[-2, 1], limit=200)[0]
+                distances.append(abs(float((samples <= x).double().mean()) - exact))
+    return float(max(distances))
+
+
+def _bell(x: float) -> float:
+    return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def _push_without_inverse(noise: Tensor, noise_cdf: Distribution, cdf: Distribution) -> Tensor:
+    return cdf(noise)
+
+
+def _push_as_if_uniform(noise: Tensor, noise_cdf: Distribution, cdf: Distribution) -> Tensor:
+    return _push(noise, _uniform_cdf, cdf)
+
+
+# --- bayes-rule ---------------------------------------------------------------------------------
+
+
+def _bayes_error(posterior: Callable[[FullGaussianMixture, Tensor], Tensor]) -> float:
+    """Largest deviation from P(y | x in a small box), a ratio of two probabilities.
+
+    The box's half-width h is 1e-3 and 2e-3, from which its own error, of order h², is removed.
+    """
+    errors = []
+    for dim in (1, 2):
+        var = torch.tensor([[0.5, 1.5], [1.0, 0.3], [2.0, 0.8]]).double()[:, :dim]
+        mixture = FullGaussianMixture(
+            torch.tensor([0.2, 0.3, 0.5]).double(), _normal(3, dim, seed=1), var.diag_embed()
+        )
+        x = 1.5 * _normal(4, dim, seed=2)
+        gaussians = scipy.stats.norm(mixture.means.numpy(), var.sqrt().numpy())
+        given_box = []
+        for h in (1e-3, 2e-3):
+            points = x.numpy()[:, None]  # (N, 1, D) against components (K, D)
+            box = np.prod(gaussians.cdf(points + h) - gaussians.cdf(points - h), axis=2)  # (N, K)
+            joint = box * mixture.weights.numpy()
+            given_box.append(joint / joint.sum(axis=1, keepdims=True))
+        exact = (4 * given_box[0] - given_box[1]) / 3
+        errors.append(np.abs(posterior(mixture, x).numpy() - exact).max())
+    return float(max(errors))
+
+
+def _likelihood_only(mixture: FullGaussianMixture, x: Tensor) -> Tensor:
+    return (mixture.joint_log_prob(x) - mixture.weights.log()).softmax(dim=1)
+
+
+def _normalised_over_x(mixture: FullGaussianMixture, x: Tensor) -> Tensor:
+    return mixture.joint_log_prob(x).softmax(dim=0)
+
+
+# --- gda-is-logistic ----------------------------------------------------------------------------
+
+
+def _logit_weights(means: Tensor, cov: Tensor, prior1: float) -> tuple[Tensor, Tensor]:
+    """Return w, b of p(y=1|x) = sigmoid(wᵀx + b) for means (2, D) and a shared cov (D, D)."""
+    w = torch.linalg.solve(cov, means[1] - means[0])
+    b = -0.5 * w @ (means[0] + means[1]) + math.log(prior1 / (1 - prior1))
+    return w, b
+
+
+def _gda_error(weights: Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]) -> float:
+    """Largest deviation of wᵀx + b from the log-odds that SciPy's densities give."""
+    errors = []
+    for seed, (dim, prior1) in enumerate([(1, 0.5), (2, 0.2), (5, 0.7)]):
+        means, root = _normal(2, dim, seed=seed), _normal(dim, dim, seed=10 + seed)
+        cov = root @ root.T + 0.5 * torch.eye(dim).double()
+        x = 2 * _normal(6, dim, seed=20 + seed)
+        w, b = weights(means, cov, prior1)
+        log_density = [
+            scipy.stats.multivariate_normal(mean.numpy(), cov.numpy()).logpdf(x.numpy())
+            for mean in means
+        ]
+        exact = log_density[1] - log_density[0] + math.log(prior1) - math.log(1 - prior1)
+        errors.append(np.abs((x @ w + b).numpy() - exact).max())
+    return float(max(errors))
+
+
+def _logit_without_prior(means: Tensor, cov: Tensor, prior1: float) -> tuple[Tensor, Tensor]:
+    return _logit_weights(means, cov, 0.5)
+
+
+def _logit_without_half(means: Tensor, cov: Tensor, prior1: float) -> tuple[Tensor, Tensor]:
+    w, b = _logit_weights(means, cov, prior1)
+    return w, b - 0.5 * w @ (means[0] + means[1])
+
+
+def _logit_with_cov(means: Tensor, cov: Tensor, prior1: float) -> tuple[Tensor, Tensor]:
+    return _logit_weights(means, torch.linalg.inv(cov), prior1)
+
+
+EQUATIONS: tuple[Equation, ...] = (
+    Equation(
+        name="marginal-density",
+        section="13.1.1",
+        notebook=_NOTEBOOK,
+        oracle="cubature over z, sum over components",
+        measure="relative error",
+        tolerance=1e-8,  # the cubature is asked for 1e-10; its tails beyond 9 are below 1e-17
+        formula=_marginal_density,
+        error=_marginal_error,
+        killers={
+            "average of log p(x|z)": _average_log_likelihood,
+            "p(x|z) at the mean of z": _at_prior_mean,
+        },
+    ),
+    Equation(
+        name="em-monotone",
+        section="13.1.1",
+        notebook=_NOTEBOOK,
+        oracle="SciPy's multivariate normal",
+        measure="largest fall of the log-likelihood in nats",
+        # A sum of 120 terms of size below 20, each rounded a few times: 120 · 20 · 10 · 2e-16.
+        tolerance=1e-11,
+        formula=em_step,
+        error=_em_error,
+        killers={
+            "responsibilities without the weights": _em_without_weights,
+            "hard assignments": _em_with_hard_assignments,
+            "covariances not weighted by the responsibilities": _em_with_unweighted_covs,
+        },
+    ),
+    Equation(
+        name="ancestral-sampling",
+        section="13.1.2",
+        notebook=_NOTEBOOK,
+        oracle="Kolmogorov-Smirnov, exact marginal",
+        measure="√n times the largest distance of distribution functions",
+        tolerance=2.5,  # exceeded by chance with probability 2·exp(-2·2.5²) = 7e-6
+        formula=_ancestral_sample,
+        error=_ancestral_error,
+        killers={
+            "the mean of p(x|z) in place of a draw": _without_second_step,
+            "components drawn equally often": _with_equal_weights,
+        },
+    ),
+    Equation(
+        name="pushforward-sampling",
+        section="13.1.2",
+        notebook=_NOTEBOOK,
+        oracle="integrated density",
+        measure="largest distance of distribution functions",
+        tolerance=5.1e-4,  # 1,000 values cannot come closer than 1/2,000; 1e-5 for the rest
+        formula=_push,
+        error=_pushforward_error,
+        killers={
+            "F in place of its inverse": _push_without_inverse,
+            "normal noise as if it were uniform": _push_as_if_uniform,
+        },
+    ),
+    Equation(
+        name="bayes-rule",
+        section="13.1.3",
+        notebook=_NOTEBOOK,
+        oracle="P(y | x in a small box) from distribution functions",
+        measure="largest deviation of a probability",
+        # Differences of distribution functions of 2e-3·density lose 13 digits to 10; squared
+        # differences in h leave h⁴, 1e-12 times a derivative below 100.
+        tolerance=1e-8,
+        formula=responsibilities,
+        error=_bayes_error,
+        killers={
+            "the prior p(y) left out": _likelihood_only,
+            "normalised over x instead of y": _normalised_over_x,
+        },
+    ),
+    Equation(
+        name="gda-is-logistic",
+        section="13.1.3",
+        notebook=_NOTEBOOK,
+        oracle="SciPy's multivariate normal",
+        measure="largest deviation of the log-odds",
+        tolerance=1e-10,  # terms below 1e3, condition below 1e2, eps 2e-16: 1e-11
+        formula=_logit_weights,
+        error=_gda_error,
+        killers={
+            "prior log-odds left out": _logit_without_prior,
+            "the ½ in b left out": _logit_without_half,
+            "Σ in place of its inverse": _logit_with_cov,
+        },
+    ),
+)
