@@ -45,7 +45,7 @@ def gauss_hermite(nodes: int, dims: int) -> tuple[Tensor, Tensor]:
 def _reparameterisation_error(sample: Formula) -> float:
     """Compare E f(sample) and its gradients with ∫ f(z) q(z) dz and its gradients."""
     noise, weights = gauss_hermite(80, 1)
-    errors = []
+    errors: list[float] = []
     for mean_value, var_value in PARAMETERS:
         for f in SMOOTH:
             mean = torch.tensor([[mean_value]], dtype=torch.float64, requires_grad=True)
@@ -114,7 +114,7 @@ def _quadratic_case(dims: int, mean_value: float, var: float) -> _QuadraticCase:
 
 def _score_function_error(contributions: Formula) -> float:
     """Relative error of mean and variance, and by how much the variance falls below pathwise."""
-    errors = []
+    errors: list[float] = []
     for dims in (1, 2, 4):
         # f times the score has degree 4, its square 8: five nodes are exact up to degree 9.
         noise, weights = gauss_hermite(5, dims)
