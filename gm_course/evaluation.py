@@ -98,7 +98,8 @@ def frechet_distance(first: Tensor, second: Tensor) -> Tensor:
     triangle2: Tensor = torch.linalg.qr(root2, mode="r").R
     overlap: Tensor = torch.linalg.svdvals(triangle1 @ triangle2.T).sum()
     shift: Tensor = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
-    return shift + root1.square().sum() + root2.square().sum() - 2 * overlap
+    spread: Tensor = root1.square().sum() + root2.square().sum()
+    return shift + spread - 2 * overlap
 
 
 class PrecisionRecall(NamedTuple):

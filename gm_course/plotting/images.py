@@ -20,10 +20,10 @@ def image_grid(images: Tensor, *, columns: int, title: str = "") -> Figure:
         columns: Images per row; the last row is padded with white.
         title: Drawn above the grid.
     """
-    mosaic = _mosaic(images, columns)
-    rows = mosaic.shape[0] // images.shape[1]
+    picture = mosaic(images, columns)
+    rows = picture.shape[0] // images.shape[1]
     figure, (axis,) = new_figure(size=(0.62 * columns, 0.62 * rows + (0.3 if title else 0)))
-    _show_grey(axis, mosaic)
+    show_grey(axis, picture)
     axis.set_title(title)
     return figure
 
@@ -38,7 +38,7 @@ def image_rows(rows: Mapping[str, Tensor], *, scale: float = 0.7) -> Figure:
     count = max(len(images) for images in rows.values())
     figure, axes = new_figure(1, rows=len(rows), size=(scale * count + 1.3, scale))
     for axis, (label, images) in zip(axes, rows.items(), strict=True):
-        _show_grey(axis, _mosaic(images, count))
+        show_grey(axis, mosaic(images, count))
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
     return figure
 
@@ -81,7 +81,7 @@ def latent_manifold(
     left.set_aspect("equal", adjustable="datalim")
 
     rows, columns, height, width = decoded.shape
-    _show_grey(right, _mosaic(decoded.reshape(rows * columns, height, width), columns))
+    show_grey(right, mosaic(decoded.reshape(rows * columns, height, width), columns))
     ticks = range(0, columns, max(1, columns // 6))
     right.set_xticks([(i + 0.5) * width for i in ticks], [f"{coordinates[i]:.1f}" for i in ticks])
     right.set_yticks(
@@ -112,12 +112,12 @@ def decoded_code(codes: Tensor, labels: Tensor, code: tuple[float, float], image
     left.plot(*code, "x", color="black", markersize=11, markeredgewidth=2.5)
     left.set(title="where you are", xlabel="$z_1$", ylabel="$z_2$", xlim=(-4.5, 4.5))
     left.set_ylim(-4.5, 4.5)
-    _show_grey(right, image.detach().cpu().float())
+    show_grey(right, image.detach().cpu().float())
     right.set_title("what it decodes to")
     return figure
 
 
-def _mosaic(images: Tensor, columns: int) -> Tensor:
+def mosaic(images: Tensor, columns: int) -> Tensor:
     """Arrange (n, height, width) images in rows of ``columns``: (rows·height, columns·width)."""
     if images.ndim != 3:
         raise ShapeError(
@@ -133,7 +133,8 @@ def _mosaic(images: Tensor, columns: int) -> Tensor:
     return grid.reshape(rows * height, columns * width)
 
 
-def _show_grey(axis: Axes, image: Tensor) -> None:
+def show_grey(axis: Axes, image: Tensor) -> None:
+    """Draw a grey image (height, width) with values in [0, 1], without ticks and frame."""
     height, width = image.shape
     axis.imshow(
         image.numpy(), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest",
