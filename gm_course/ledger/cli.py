@@ -34,8 +34,10 @@ def ledger(json_file: Path | None) -> None:
 
     Exit status: 0 every equation holds, 1 one does not or FILE cannot be written, 2 wrong usage.
     """
+    import gm_course
     from gm_course.ledger.catalogue import EQUATIONS
 
+    gm_course.setup()  # for the thread count: with several, tensors as small as these are slow
     rows = [equation.check() for equation in EQUATIONS]
     for line in table(rows):
         click.echo(line)
