@@ -1,4 +1,4 @@
-"""Gaussian KL divergences against torch.distributions, quadrature and each other.
+"""Divergences against torch.distributions, scipy, quadrature and each other.
 
 Tolerances. A KL is a sum of terms of size s, each rounded a few times, so its error stays under
 8 · eps · (sum of the terms' sizes); the tests compute that sum.
@@ -8,10 +8,11 @@ import math
 
 import pytest
 import scipy.integrate
+import scipy.spatial.distance
 import scipy.stats
 import torch
 
-from gm_course.divergences import gaussian_kl, gaussian_kl_general
+from gm_course.divergences import gaussian_kl, gaussian_kl_general, js_divergence, kl_divergence
 from gm_course.errors import ArgumentError, ShapeError
 
 
@@ -210,3 +211,140 @@ def test_general_kl_passes_a_nan_mean_on():
     assert gaussian_kl_general(
         torch.tensor([math.nan]), torch.eye(1), torch.zeros(1), torch.eye(1)
     ).isnan()
+
+
+# Divergences on a grid. A sum of n terms of total size s is rounded to within n · eps · s at most;
+# the cases have n ≤ 4,000 points and s ≤ 20, so 1e-10 is generous for float64.
+GRID_TOLERANCE = 1e-10
+
+
+def probabilities(*shape, seed=0):
+    return torch.softmax(normal(*shape, seed=seed), dim=-1)
+
+
+def gaussian_grid(mean=0.0, std=1.0):
+    """Log-density on 4,000 points of [-20, 20]; the trapezoid rule is exact to rounding there."""
+    x = torch.linspace(-20, 20, 4_000, dtype=torch.float64)
+    weights = torch.full_like(x, 40 / 3_999)
+    return -0.5 * ((x - mean) / std) ** 2 - math.log(std * math.sqrt(2 * math.pi)), weights
+
+
+def test_kl_of_probabilities_matches_scipy():
+    p, q = probabilities(5, 30), probabilities(5, 30, seed=1)
+    expected = torch.from_numpy(scipy.stats.entropy(p.numpy(), q.numpy(), axis=1))
+    actual = kl_divergence(p.log(), q.log(), torch.ones(30).double())
+    torch.testing.assert_close(actual, expected, rtol=0, atol=GRID_TOLERANCE)
+
+
+def test_js_of_probabilities_matches_scipy():
+    p, q = probabilities(5, 30), probabilities(5, 30, seed=1)
+    p[:, :10], q[:, 5:12] = 0, 0  # points where either or both are zero
+    p, q = p / p.sum(dim=1, keepdim=True), q / q.sum(dim=1, keepdim=True)
+    distance = scipy.spatial.distance.jensenshannon(p.numpy(), q.numpy(), axis=1)
+    actual = js_divergence(p.log(), q.log(), torch.ones(30).double())
+    expected = torch.from_numpy(distance**2)  # scipy returns the root
+    torch.testing.assert_close(actual, expected, rtol=0, atol=GRID_TOLERANCE)
+
+
+def test_kl_on_a_grid_matches_the_closed_form():
+    log_p, weights = gaussian_grid(0.5, 1.2)
+    log_q, _ = gaussian_grid(-1.0, 2.0)
+    values = ([0.5], [[1.44]], [-1.0], [[4.0]])
+    expected = gaussian_kl_general(*[torch.tensor(v, dtype=torch.float64) for v in values])
+    assert abs(kl_divergence(log_p, log_q, weights) - expected) < GRID_TOLERANCE
+
+
+def test_js_is_symmetric_zero_for_equals_and_log_2_for_disjoint_supports():
+    p, q = probabilities(30).log(), probabilities(30, seed=1).log()
+    ones = torch.ones(30).double()
+    assert abs(js_divergence(p, q, ones) - js_divergence(q, p, ones)) < 1e-15
+    assert js_divergence(p, p, ones).abs() < 1e-15
+    left = (torch.arange(30) < 15).double() / 15
+    right = 1 / 15 - left
+    assert abs(js_divergence(left.log(), right.log(), ones) - math.log(2)) < 1e-14
+    assert 0 < js_divergence(p, q, ones) < math.log(2)
+
+
+def test_kl_where_a_density_is_zero():
+    p = torch.tensor([0.5, 0.5, 0.0, 0.0]).log()
+    q = torch.tensor([0.25, 0.25, 0.5, 0.0]).log()
+    ones = torch.ones(4)
+    assert kl_divergence(p, q, ones) == pytest.approx(math.log(2), abs=1e-6)
+    assert kl_divergence(q, p, ones) == math.inf
+    # p > 0 that underflows is still positive: the divergence is infinite, not NaN.
+    assert kl_divergence(torch.tensor([0.0, -1e4]), torch.tensor([0.0, -math.inf]), ones[:2]) == (
+        math.inf
+    )
+
+
+def test_gradients_exist_where_densities_are_zero():
+    logits = normal(6).requires_grad_()
+    keep = torch.tensor([True, True, True, True, False, False])
+
+    def log_p():
+        return torch.where(keep, logits, -math.inf).log_softmax(dim=0)
+
+    q = torch.tensor([0.2, 0.0, 0.3, 0.1, 0.4, 0.0], dtype=torch.float64).log()
+    ones = torch.ones(6).double()
+    (gradient,) = torch.autograd.grad(js_divergence(log_p(), q, ones), logits)
+    step = 1e-6
+    for index in range(6):
+        shift = torch.zeros(6).double()
+        shift[index] = step
+        with torch.no_grad():
+            logits += shift
+            above = js_divergence(log_p(), q, ones)
+            logits -= 2 * shift
+            below = js_divergence(log_p(), q, ones)
+            logits += shift
+        # Central differences: step² of truncation and eps/step = 2e-10 of rounding.
+        assert abs(gradient[index] - (above - below) / (2 * step)) < 1e-8
+
+
+def test_a_nan_stays_in_its_row():
+    p = probabilities(2, 5).log()
+    q = p.clone()
+    q[0, 3] = math.nan
+    weights = torch.ones(5).double()
+    for divergence in (kl_divergence, js_divergence):
+        assert divergence(p, q, weights).isnan().tolist() == [True, False]
+        assert divergence(q, p, weights).isnan().tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda p, q, w: 2 * js_divergence(p, q, w),
+        lambda p, q, w: kl_divergence(p, q, w) + kl_divergence(q, p, w),
+        lambda p, q, w: 0.5 * (kl_divergence(p, q, w) + kl_divergence(q, p, w)),
+        lambda p, q, w: js_divergence(p, q, w).sqrt(),
+        lambda p, q, w: js_divergence(p, q, w) / math.log(2),
+    ],
+    ids=["without the half", "Jeffreys", "half Jeffreys", "root", "bits"],
+)
+def test_killer_wrong_js_is_caught(wrong):
+    p, q = probabilities(30), probabilities(30, seed=1)
+    expected = scipy.spatial.distance.jensenshannon(p.numpy(), q.numpy()) ** 2
+    assert abs(wrong(p.log(), q.log(), torch.ones(30).double()) - expected) > 1e-2
+
+
+@pytest.mark.parametrize("divergence", [kl_divergence, js_divergence])
+def test_grid_divergences_refuse_what_does_not_fit(divergence):
+    name = divergence.__name__
+    p = torch.zeros(2, 3)
+    with pytest.raises(ShapeError, match=f"{name}: log_p and log_q must have the same shape"):
+        divergence(p, p[:1], torch.ones(3))
+    with pytest.raises(ShapeError, match=f"{name}: log_p must have 4 features"):
+        divergence(p, p, torch.ones(4))
+    with pytest.raises(ShapeError) as error:
+        divergence(p, p, torch.ones(1, 3))
+    assert str(error.value) == (
+        f"{name}: weights must have shape (n,), one per grid point; got (1, 3). "
+        "Flatten the grid of several dimensions."
+    )
+    with pytest.raises(ArgumentError) as error:
+        divergence(p, p, torch.tensor([1.0, 0.0, 2.0]))
+    assert str(error.value) == (
+        f"{name}: weights must be positive and finite; got 0.0 to 2.0. "
+        "Leave out grid points that count nothing."
+    )
