@@ -294,20 +294,23 @@ EQUATIONS: tuple[Equation, ...] = (
         },
     ),
     Equation(
-        name="posterior",
+        name="evidence-decomposition",
         section=SECTION,
         notebook=NOTEBOOK,
-        oracle="p(x|z)p(z) normalised by quadrature",
-        measure="deviation of log p(z|x) in nats",
-        # The grid's step 0.05 is a sixth of the narrowest posterior's σ or less, where the
-        # trapezoidal rule errs by 2·exp(−2π²·36), nothing; rounding stays below 1e-11.
+        oracle="log p(x) by closed form, enumeration or scipy's quadrature",
+        measure="deviation of ELBO + KL from log p(x) in nats",
+        # As above; scipy's quadrature is asked for 1e-12.
         tolerance=1e-10,
-        formula=log_posterior,
-        error=posterior_error,
+        formula=elbo_plus_kl,
+        error=decomposition_error,
         killers={
-            "not normalised": lambda model, x, z: model.joint_log_prob(x.expand(len(z), -1), z),
-            "prior forgotten": _log_posterior_without_prior,
-            "offset not subtracted": lambda model, x, z: log_posterior(model, x + model.offset, z),
+            "KL the other way round": lambda problem: (
+                elbo(problem)
+                + problem.expectation(problem.log_posterior, problem.log_posterior - problem.log_q)
+            ),
+            "KL subtracted": lambda problem: 2 * elbo(problem) - elbo_plus_kl(problem),
+            "KL to the prior": lambda problem: elbo(problem) + problem.kl_to_prior,
+            "KL forgotten": elbo,
         },
     ),
     Equation(
@@ -336,23 +339,20 @@ EQUATIONS: tuple[Equation, ...] = (
         },
     ),
     Equation(
-        name="evidence-decomposition",
+        name="posterior",
         section=SECTION,
         notebook=NOTEBOOK,
-        oracle="log p(x) by closed form, enumeration or scipy's quadrature",
-        measure="deviation of ELBO + KL from log p(x) in nats",
-        # As above; scipy's quadrature is asked for 1e-12.
+        oracle="p(x|z)p(z) normalised by quadrature",
+        measure="deviation of log p(z|x) in nats",
+        # The grid's step 0.05 is a sixth of the narrowest posterior's σ or less, where the
+        # trapezoidal rule errs by 2·exp(−2π²·36), nothing; rounding stays below 1e-11.
         tolerance=1e-10,
-        formula=elbo_plus_kl,
-        error=decomposition_error,
+        formula=log_posterior,
+        error=posterior_error,
         killers={
-            "KL the other way round": lambda problem: (
-                elbo(problem)
-                + problem.expectation(problem.log_posterior, problem.log_posterior - problem.log_q)
-            ),
-            "KL subtracted": lambda problem: 2 * elbo(problem) - elbo_plus_kl(problem),
-            "KL to the prior": lambda problem: elbo(problem) + problem.kl_to_prior,
-            "KL forgotten": elbo,
+            "not normalised": lambda model, x, z: model.joint_log_prob(x.expand(len(z), -1), z),
+            "prior forgotten": _log_posterior_without_prior,
+            "offset not subtracted": lambda model, x, z: log_posterior(model, x + model.offset, z),
         },
     ),
     Equation(
