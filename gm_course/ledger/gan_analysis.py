@@ -7,15 +7,23 @@ import math
 import statistics
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import scipy.integrate
 import scipy.optimize
 import torch
 from torch import Tensor
 
-from gm_course.distributions import GaussianMixture
 from gm_course.divergences import js_divergence, kl_divergence
 from gm_course.ledger.equation import Equation, Formula
+from gm_course.ledger.gaussian_fits import (
+    component,
+    covers_error,
+    largest,
+    moment_matching,
+    moments,
+    seeks_error,
+    within_components,
+    without_price,
+)
 
 # Densities of most rows: Gaussians on the line, as pairs of (mean, std) for p_r and p_θ. On this
 # grid the trapezoid rule is exact for them to about 1e-13, and scipy's quad to 1e-10.
@@ -235,96 +243,6 @@ def _decomposition_error(formula: Formula) -> float:
     )
 
 
-# forward-kl-covers, reverse-kl-seeks -------------------------------------------------------------
-
-
-def _plane() -> tuple[Tensor, Tensor]:
-    axis = torch.linspace(-6, 6, 41, dtype=torch.float64)
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    return torch.stack([x.flatten(), y.flatten()], dim=1), torch.full(
-        (41**2,), 0.09, dtype=torch.float64
-    )
-
-
-_POINTS, _AREAS = _plane()
-_HILLS = GaussianMixture(  # ten standard deviations apart
-    torch.tensor([[-2.5, -1.0], [2.0, 1.5]], dtype=torch.float64),
-    std=torch.tensor([0.5, 0.5], dtype=torch.float64),
-    weights=torch.tensor([0.3, 0.7], dtype=torch.float64),
-)
-
-
-@functools.cache
-def _fit(direction: str, start: tuple[float, float]) -> Tensor:
-    """Mean (2), covariance (4) and divergence (1) of the Gaussian that a search arrives at."""
-    log_r = _HILLS.log_prob(_POINTS)
-
-    def gaussian(p: Tensor) -> tuple[Tensor, Tensor]:
-        zero = torch.zeros_like(p[0])
-        root = torch.stack([torch.stack([p[2].exp(), zero]), torch.stack([p[4], p[3].exp()])])
-        return p[:2], root
-
-    def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
-        p = torch.from_numpy(values.copy()).requires_grad_()
-        mean, root = gaussian(p)
-        log_q = torch.distributions.MultivariateNormal(mean, scale_tril=root).log_prob(_POINTS)
-        pair = (log_r, log_q) if direction == "forward" else (log_q, log_r)
-        divergence = ((pair[0].exp() * (pair[0] - pair[1])) * _AREAS).sum()
-        (gradient,) = torch.autograd.grad(divergence, p)
-        return divergence.item(), gradient.numpy()
-
-    found = scipy.optimize.minimize(objective, [*start, 0.0, 0.0, 0.0], jac=True, tol=1e-8)
-    mean, root = gaussian(torch.from_numpy(found.x))
-    return torch.cat([mean, (root @ root.T).flatten(), mean.new_tensor([found.fun])])
-
-
-def _moments(mixture: GaussianMixture) -> Tensor:
-    """Mean (2) and covariance (4) of a mixture in the plane."""
-    w, means, eye = mixture.weights, mixture.means, torch.eye(2, dtype=torch.float64)
-    mean = w @ means
-    centred = means - mean
-    cov = (w @ mixture.std.square()) * eye + centred.T @ (w[:, None] * centred)
-    return torch.cat([mean, cov.flatten()])
-
-
-def _within_components(mixture: GaussianMixture) -> Tensor:
-    eye = torch.eye(2, dtype=torch.float64)
-    cov = (mixture.weights @ mixture.std.square()) * eye
-    return torch.cat([mixture.weights @ mixture.means, cov.flatten()])
-
-
-def _covers_error(formula: Formula) -> float:
-    found = [_fit("forward", start)[:6] for start in ((-1.0, 0.0), (1.0, 2.0))]
-    return max(float((fit - formula(_HILLS)).abs().max()) for fit in found)
-
-
-def _component(mixture: GaussianMixture, index: int) -> Tensor:
-    """One component's mean and covariance, and log(1/weight)."""
-    cov = mixture.std[index].square() * torch.eye(2, dtype=torch.float64)
-    price = -mixture.weights[index].log()
-    return torch.cat([mixture.means[index], cov.flatten(), price[None]])
-
-
-def _largest(mixture: GaussianMixture, _index: int) -> Tensor:
-    return _component(mixture, int(mixture.weights.argmax()))
-
-
-def _moment_matching(mixture: GaussianMixture, index: int) -> Tensor:
-    return torch.cat([_moments(mixture), _component(mixture, index)[6:]])
-
-
-def _without_price(mixture: GaussianMixture, index: int) -> Tensor:
-    return _component(mixture, index) * torch.tensor([1, 1, 1, 1, 1, 1, 0]).double()
-
-
-def _seeks_error(formula: Formula) -> float:
-    starts = {(-2.0, 0.0): 0, (-3.0, -2.0): 0, (2.5, 0.5): 1, (1.0, 2.0): 1}
-    return max(
-        float((_fit("reverse", start) - formula(_HILLS, index)).abs().max())
-        for start, index in starts.items()
-    )
-
-
 def _row(
     name: str,
     *,
@@ -436,11 +354,11 @@ EQUATIONS: tuple[Equation, ...] = (
         oracle="numerical minimisation of KL(p_r, p_θ) in the plane",
         measure="largest error of mean and covariance",
         tolerance=1e-4,  # gradients below 1e-8 · (scale of the search), curvatures above 0.01
-        formula=_moments,
-        error=_covers_error,
+        formula=moments,
+        error=covers_error,
         killers={
-            "covariance within the components only": _within_components,
-            "the heavier mode": lambda mixture: _largest(mixture, 0)[:6],
+            "covariance within the components only": within_components,
+            "the heavier mode": lambda mixture: largest(mixture, 0)[:6],
         },
     ),
     _row(
@@ -448,12 +366,12 @@ EQUATIONS: tuple[Equation, ...] = (
         oracle="numerical minimisation of KL(p_θ, p_r) from four starts",
         measure="largest error of mean, covariance and divergence log(1/weight)",
         tolerance=1e-3,  # ten standard deviations apart: the other mode counts less than 1e-4
-        formula=_component,
-        error=_seeks_error,
+        formula=component,
+        error=seeks_error,
         killers={
-            "matches the moments": _moment_matching,
-            "always the heavier mode": _largest,
-            "a mode for nothing": _without_price,
+            "matches the moments": moment_matching,
+            "always the heavier mode": largest,
+            "a mode for nothing": without_price,
         },
     ),
 )

@@ -16,21 +16,24 @@ from torch import Tensor
 
 from gm_course.distributions import GaussianMixture, LinearGaussianModel
 from gm_course.em import FullGaussianMixture, em_step, m_step, responsibilities
+from gm_course.ledger.draws import normal, seeded
 from gm_course.ledger.equation import Equation
+from gm_course.ledger.generative_classifiers import (
+    bayes_error,
+    gda_error,
+    likelihood_only,
+    logit_weights,
+    logit_with_cov,
+    logit_without_half,
+    logit_without_prior,
+    normalised_over_x,
+)
 
 _NOTEBOOK = "01-probabilistic-generative-models"
 
 Model = GaussianMixture | LinearGaussianModel
 Cdf = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Distribution = Callable[[Tensor], Tensor]  # values to distribution-function values, elementwise
-
-
-def _seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def _normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(shape, generator=_seeded(seed), dtype=torch.float64)
 
 
 # --- marginal-density ---------------------------------------------------------------------------
@@ -71,15 +74,15 @@ def _marginal_error(formula: Callable[[Model, Tensor], Tensor]) -> float:
     """Largest relative deviation from ∫ p(x|z) p(z) dz (continuous z) or Σ p(x|z) p(z)."""
     errors = []
     for seed, (data_dim, latent_dim) in enumerate([(1, 1), (3, 1), (2, 2)]):
-        weight = _normal(data_dim, latent_dim, seed=seed)
-        model = LinearGaussianModel(weight, _normal(data_dim, seed=10 + seed), var=0.4)
-        for x in _normal(3, data_dim, seed=20 + seed):
+        weight = normal(data_dim, latent_dim, seed=seed)
+        model = LinearGaussianModel(weight, normal(data_dim, seed=10 + seed), var=0.4)
+        for x in normal(3, data_dim, seed=20 + seed):
             exact = _integral_over_z(model, x)
             errors.append(abs(float(formula(model, x[None])) / exact - 1))
     for dim in (1, 3):
         std = torch.tensor([0.5, 1.0, 2.0]).double()
-        mixture = GaussianMixture(_normal(3, dim, seed=30), std, torch.tensor([1.0, 2.0, 5.0]))
-        for x in _normal(3, dim, seed=40):
+        mixture = GaussianMixture(normal(3, dim, seed=30), std, torch.tensor([1.0, 2.0, 5.0]))
+        for x in normal(3, dim, seed=40):
             exact = sum(
                 float(share) * scipy.stats.multivariate_normal(mean, float(std) ** 2).pdf(x.numpy())
                 for share, (mean, std) in zip(mixture.weights, _components(mixture), strict=True)
@@ -113,20 +116,20 @@ def _em_error(step: Callable[[FullGaussianMixture, Tensor], FullGaussianMixture]
     """Largest fall of Σ log p(x_n) in a step, in nats, at the start and near a maximum."""
     falls = []
     for seed, (dim, components) in enumerate([(1, 2), (2, 3), (3, 2)]):
-        centres = 1.5 * _normal(components, dim, seed=seed)
+        centres = 1.5 * normal(components, dim, seed=seed)
         counts = torch.arange(components) * 40 + 20
-        x = centres.repeat_interleave(counts, dim=0) + _normal(
+        x = centres.repeat_interleave(counts, dim=0) + normal(
             int(counts.sum()), dim, seed=100 + seed
         )
         mixture = FullGaussianMixture(
             torch.full((components,), 1 / components).double(),
-            centres + 0.5 * _normal(components, dim, seed=200 + seed),
+            centres + 0.5 * normal(components, dim, seed=200 + seed),
             torch.eye(dim).double().repeat(components, 1, 1),
         )
         for _ in range(40):
             falls.append(_log_likelihood(mixture, x) - _log_likelihood(step(mixture, x), x))
             mixture = em_step(mixture, x)  # the path is the same for every formula
-    return max(falls)
+    return max(0.0, *falls)
 
 
 def _log_likelihood(mixture: FullGaussianMixture, x: Tensor) -> float:
@@ -139,7 +142,7 @@ def _log_likelihood(mixture: FullGaussianMixture, x: Tensor) -> float:
 
 
 def _em_without_weights(mixture: FullGaussianMixture, x: Tensor) -> FullGaussianMixture:
-    return m_step(x, _likelihood_only(mixture, x))
+    return m_step(x, likelihood_only(mixture, x))
 
 
 def _em_with_hard_assignments(mixture: FullGaussianMixture, x: Tensor) -> FullGaussianMixture:
@@ -190,13 +193,13 @@ def _ancestral_error(sample: Callable[[Model, int, torch.Generator], Tensor]) ->
     n = 4_000
     distances = []
     for dim in (1, 3):
-        direction = _normal(dim, seed=50 + dim)
+        direction = normal(dim, seed=50 + dim)
         std = torch.tensor([0.3, 0.8]).double()
-        mixture = GaussianMixture(_normal(2, dim, seed=1), std, torch.tensor([1.0, 4.0]))
+        mixture = GaussianMixture(normal(2, dim, seed=1), std, torch.tensor([1.0, 4.0]))
         means = (mixture.means @ direction).numpy()
         scale = (std * direction.norm()).numpy()
         shares = mixture.weights.numpy()
-        model = LinearGaussianModel(_normal(dim, 2, seed=60), _normal(dim, seed=70), var=0.3)
+        model = LinearGaussianModel(normal(dim, 2, seed=60), normal(dim, seed=70), var=0.3)
         cov = model.weight @ model.weight.T + model.var * torch.eye(dim).double()
         width = float((direction @ cov @ direction).sqrt())
         gaussian_cdf = scipy.stats.norm(float(model.offset @ direction), width).cdf
@@ -205,7 +208,7 @@ def _ancestral_error(sample: Callable[[Model, int, torch.Generator], Tensor]) ->
             (model, gaussian_cdf),
         ]
         for chosen, cdf in exact:
-            draws = (sample(chosen, n, _seeded(80 + dim)) @ direction).numpy()
+            draws = (sample(chosen, n, seeded(80 + dim)) @ direction).numpy()
             distances.append(scipy.stats.kstest(draws, cdf).statistic)
     return float(math.sqrt(n) * max(distances))
 
@@ -268,81 +271,6 @@ def _push_without_inverse(noise: Tensor, noise_cdf: Distribution, cdf: Distribut
 
 def _push_as_if_uniform(noise: Tensor, noise_cdf: Distribution, cdf: Distribution) -> Tensor:
     return _push(noise, _uniform_cdf, cdf)
-
-
-# --- bayes-rule ---------------------------------------------------------------------------------
-
-
-def _bayes_error(posterior: Callable[[FullGaussianMixture, Tensor], Tensor]) -> float:
-    """Largest deviation from P(y | x in a small box), a ratio of two probabilities.
-
-    The box's half-width h is 1e-3 and 2e-3, from which its own error, of order h², is removed.
-    """
-    errors = []
-    for dim in (1, 2):
-        var = torch.tensor([[0.5, 1.5], [1.0, 0.3], [2.0, 0.8]]).double()[:, :dim]
-        mixture = FullGaussianMixture(
-            torch.tensor([0.2, 0.3, 0.5]).double(), _normal(3, dim, seed=1), var.diag_embed()
-        )
-        x = 1.5 * _normal(4, dim, seed=2)
-        gaussians = scipy.stats.norm(mixture.means.numpy(), var.sqrt().numpy())
-        given_box = []
-        for h in (1e-3, 2e-3):
-            points = x.numpy()[:, None]  # (N, 1, D) against components (K, D)
-            box = np.prod(gaussians.cdf(points + h) - gaussians.cdf(points - h), axis=2)  # (N, K)
-            joint = box * mixture.weights.numpy()
-            given_box.append(joint / joint.sum(axis=1, keepdims=True))
-        exact = (4 * given_box[0] - given_box[1]) / 3
-        errors.append(np.abs(posterior(mixture, x).numpy() - exact).max())
-    return float(max(errors))
-
-
-def _likelihood_only(mixture: FullGaussianMixture, x: Tensor) -> Tensor:
-    return (mixture.joint_log_prob(x) - mixture.weights.log()).softmax(dim=1)
-
-
-def _normalised_over_x(mixture: FullGaussianMixture, x: Tensor) -> Tensor:
-    return mixture.joint_log_prob(x).softmax(dim=0)
-
-
-# --- gda-is-logistic ----------------------------------------------------------------------------
-
-
-def _logit_weights(means: Tensor, cov: Tensor, prior1: float) -> tuple[Tensor, Tensor]:
-    """Return w, b of p(y=1|x) = sigmoid(wᵀx + b) for means (2, D) and a shared cov (D, D)."""
-    w = torch.linalg.solve(cov, means[1] - means[0])
-    b = -0.5 * w @ (means[0] + means[1]) + math.log(prior1 / (1 - prior1))
-    return w, b
-
-
-def _gda_error(weights: Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]) -> float:
-    """Largest deviation of wᵀx + b from the log-odds that SciPy's densities give."""
-    errors = []
-    for seed, (dim, prior1) in enumerate([(1, 0.5), (2, 0.2), (5, 0.7)]):
-        means, root = _normal(2, dim, seed=seed), _normal(dim, dim, seed=10 + seed)
-        cov = root @ root.T + 0.5 * torch.eye(dim).double()
-        x = 2 * _normal(6, dim, seed=20 + seed)
-        w, b = weights(means, cov, prior1)
-        log_density = [
-            scipy.stats.multivariate_normal(mean.numpy(), cov.numpy()).logpdf(x.numpy())
-            for mean in means
-        ]
-        exact = log_density[1] - log_density[0] + math.log(prior1) - math.log(1 - prior1)
-        errors.append(np.abs((x @ w + b).numpy() - exact).max())
-    return float(max(errors))
-
-
-def _logit_without_prior(means: Tensor, cov: Tensor, prior1: float) -> tuple[Tensor, Tensor]:
-    return _logit_weights(means, cov, 0.5)
-
-
-def _logit_without_half(means: Tensor, cov: Tensor, prior1: float) -> tuple[Tensor, Tensor]:
-    w, b = _logit_weights(means, cov, prior1)
-    return w, b - 0.5 * w @ (means[0] + means[1])
-
-
-def _logit_with_cov(means: Tensor, cov: Tensor, prior1: float) -> tuple[Tensor, Tensor]:
-    return _logit_weights(means, torch.linalg.inv(cov), prior1)
 
 
 EQUATIONS: tuple[Equation, ...] = (
@@ -414,10 +342,10 @@ EQUATIONS: tuple[Equation, ...] = (
         # differences in h leave h⁴, 1e-12 times a derivative below 100.
         tolerance=1e-8,
         formula=responsibilities,
-        error=_bayes_error,
+        error=bayes_error,
         killers={
-            "the prior p(y) left out": _likelihood_only,
-            "normalised over x instead of y": _normalised_over_x,
+            "the prior p(y) left out": likelihood_only,
+            "normalised over x instead of y": normalised_over_x,
         },
     ),
     Equation(
@@ -427,12 +355,12 @@ EQUATIONS: tuple[Equation, ...] = (
         oracle="SciPy's multivariate normal",
         measure="largest deviation of the log-odds",
         tolerance=1e-10,  # terms below 1e3, condition below 1e2, eps 2e-16: 1e-11
-        formula=_logit_weights,
-        error=_gda_error,
+        formula=logit_weights,
+        error=gda_error,
         killers={
-            "prior log-odds left out": _logit_without_prior,
-            "the ½ in b left out": _logit_without_half,
-            "Σ in place of its inverse": _logit_with_cov,
+            "prior log-odds left out": logit_without_prior,
+            "the ½ in b left out": logit_without_half,
+            "Σ in place of its inverse": logit_with_cov,
         },
     ),
 )

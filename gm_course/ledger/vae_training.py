@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gm_course.distributions import DiagonalGaussian, LinearGaussianModel, reparameterise
 from gm_course.divergences import gaussian_kl, gaussian_kl_general
+from gm_course.ledger.draws import normal
 from gm_course.ledger.equation import Equation
 from gm_course.vae import elbo_from_objective, objective_13_28
 
@@ -30,10 +31,6 @@ def _hermite(dim: int, nodes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
     grid = np.array(list(product(points, repeat=dim)))
     return grid, np.prod(list(product(weights / math.sqrt(2 * math.pi), repeat=dim)), axis=1)
-
-
-def _random(*shape: int, seed: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 # --- monte-carlo-elbo -------------------------------------------------------------------------
@@ -60,8 +57,8 @@ def monte_carlo_elbo(
 
 def _monte_carlo_error(elbo: Elbo) -> float:
     """Deviation of mean and variance from their exact values, in standard errors."""
-    model = LinearGaussianModel(_random(3, 2, seed=1), _random(3, seed=2), var=0.5)
-    x = _random(1, 3, seed=3)
+    model = LinearGaussianModel(normal(3, 2, seed=1), normal(3, seed=2), var=0.5)
+    x = normal(1, 3, seed=3)
     mean, cov = model.posterior(x)
     q = DiagonalGaussian(mean + 0.3, 1.4 * cov.diagonal()[None])
     gap = gaussian_kl_general(q.mean[0], q.var[0].diag(), mean[0], cov)
@@ -69,7 +66,7 @@ def _monte_carlo_error(elbo: Elbo) -> float:
     exact_variance = _variance_of_log_weight(model, q, mean, cov)
     errors = []
     for samples in (1, 4, 16):
-        noise = _random(_REPETITIONS, samples, 2, seed=samples)
+        noise = normal(_REPETITIONS, samples, 2, seed=samples)
         estimates = elbo(model, x, q, noise)
         variance = estimates.var()
         kurtosis = ((estimates - estimates.mean()) ** 4).mean() / variance.square()
@@ -110,9 +107,9 @@ def _without_entropy(
 def _gaussian_pairs() -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     for dim in (1, 2, 3):
         for seed in (10, 20):
-            roots = _random(2, dim, dim, seed=seed + dim)
+            roots = normal(2, dim, dim, seed=seed + dim)
             cov1, cov2 = roots @ roots.mT + 0.3 * torch.eye(dim, dtype=torch.float64)
-            mean1, mean2 = _random(2, dim, seed=seed - dim)
+            mean1, mean2 = normal(2, dim, seed=seed - dim)
             yield mean1, cov1, mean2, cov2
 
 
@@ -141,7 +138,7 @@ def _posteriors() -> Iterator[tuple[Tensor, Tensor]]:
     """Means and variances (B, d), some of the variances small."""
     for dim in (1, 3):
         for seed in (30, 40):
-            mean, log_var = 2 * _random(2, 5, dim, seed=seed + dim)
+            mean, log_var = 2 * normal(2, 5, dim, seed=seed + dim)
             yield mean, log_var.exp()
 
 
@@ -170,7 +167,7 @@ Objective = Callable[[Tensor, Tensor, Tensor, Tensor, float], Tensor]
 def _decoded() -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, float]]:
     """Images x and μ_G (B, D), μ_I and σ_I² (B, d), and λ."""
     for lam, (mean, var) in zip((0.01, 0.5, 1.0, 3.0), _posteriors(), strict=True):
-        x, mean_g = _random(2, len(mean), 7, seed=50)
+        x, mean_g = normal(2, len(mean), 7, seed=50)
         yield x, mean_g, mean, var, lam
 
 
