@@ -12,13 +12,13 @@ loss NaN, and so does an empty batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gm_course.distributions import standard_normal
+from gm_course.networks import hidden_layers
 from gm_course.validation import (
     require_count,
     require_features,
@@ -280,10 +280,7 @@ def _fully_connected(
     out_dim: int,
     activation: Callable[[], nn.Module],
 ) -> nn.Sequential:
-    widths = [in_dim, *hidden, out_dim]
-    for width in widths:
+    for width in (in_dim, *hidden, out_dim):
         require_count(function, "each width", width)
-    layers: list[nn.Module] = []
-    for width_in, width_out in pairwise(widths):
-        layers += [nn.Linear(width_in, width_out), activation()]
-    return nn.Sequential(*layers[:-1])  # the last layer is linear
+    body, width = hidden_layers(in_dim, hidden, activation)
+    return nn.Sequential(*body, nn.Linear(width, out_dim))

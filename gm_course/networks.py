@@ -60,7 +60,7 @@ class InferenceNetwork(nn.Module):
         super().__init__()
         self.data_dim = data_dim
         self.latent_dim = latent_dim
-        self.body, width = _hidden_layers(data_dim, hidden, activation)
+        self.body, width = hidden_layers(data_dim, hidden, activation)
         self.mean = nn.Linear(width, latent_dim)
         self.raw_var = nn.Linear(width, latent_dim)
 
@@ -102,7 +102,7 @@ class BernoulliGenerator(nn.Module):
         super().__init__()
         self.data_dim = data_dim
         self.latent_dim = latent_dim
-        self.body, width = _hidden_layers(latent_dim, hidden, activation)
+        self.body, width = hidden_layers(latent_dim, hidden, activation)
         self.logits = nn.Linear(width, data_dim)
 
     def forward(self, z: Tensor) -> Bernoulli:
@@ -148,7 +148,7 @@ class GaussianGenerator(nn.Module):
         self.data_dim = data_dim
         self.latent_dim = latent_dim
         self.fixed_var = var
-        self.body, width = _hidden_layers(latent_dim, hidden, activation)
+        self.body, width = hidden_layers(latent_dim, hidden, activation)
         self.mean = nn.Linear(width, data_dim)
         if var is None:
             self.raw_var = nn.Linear(width, data_dim)
@@ -166,10 +166,10 @@ class GaussianGenerator(nn.Module):
         return DiagonalGaussian(mean, var)
 
 
-def _hidden_layers(
+def hidden_layers(
     in_dim: int, hidden: Sequence[int], activation: Callable[[], nn.Module]
 ) -> tuple[nn.Sequential, int]:
-    """Return the fully connected layers from ``in_dim`` through ``hidden``, and their width."""
+    """Return fully connected layers from ``in_dim`` through ``hidden``, and the last width."""
     widths = [in_dim, *hidden]
     layers: list[nn.Module] = []
     for width_in, width_out in pairwise(widths):
