@@ -1,0 +1,61 @@
+"""The modes benchmark: every method runs, the tables say what was measured."""
+
+import json
+
+import pytest
+import torch
+
+from benchmarks import modes
+
+
+@pytest.fixture(autouse=True)
+def _few_updates(monkeypatch):
+    monkeypatch.setattr(modes, "UPDATES", 24)
+
+
+def test_every_method_trains_and_repeats_itself(monkeypatch):
+    for name, method in modes.METHODS.items():
+        first, second = (modes.train(method, modes.ring(), seed=3) for _ in range(2))
+        for p, q in zip(first.parameters(), second.parameters(), strict=True):
+            assert torch.equal(p, q), name
+    assert modes.METHODS["gan"].clip is modes.METHODS["gan"].penalty is None
+
+
+def test_the_rate_falls_to_a_hundredth(monkeypatch):
+    players = []
+    run = modes.Trainer.run
+
+    def spy(trainer, *arguments, **options):
+        players.extend(trainer.players.values())
+        return run(trainer, *arguments, **options)
+
+    monkeypatch.setattr(modes.Trainer, "run", spy)
+    modes.train(modes.METHODS["course"], modes.ring(), seed=0)
+    rates = [player.optimiser.param_groups[0]["lr"] for player in players]
+    assert rates == [pytest.approx(4e-5)] * 2
+
+
+def test_results_are_written_and_others_kept(tmp_path, capsys):
+    assert modes.main(["gan", "--seeds", "2", "--results", str(tmp_path)]) == 0
+    assert modes.main(["clip", "--seeds", "1", "--results", str(tmp_path)]) == 0
+    stored = json.loads((tmp_path / "modes.json").read_text())
+    assert list(stored) == ["gan", "clip"]
+    assert [len(stored["gan"]["runs"][target]) for target in ("ring", "grid")] == [2, 2]
+    table = (tmp_path / "modes.md").read_text()
+    assert "| GAN, non-saturating, Adam | 2 | " in table
+    assert table in capsys.readouterr().out
+
+
+def test_mean_and_spread():
+    runs = [{"modes": m, "high_quality": q, "cpu_seconds": 10} for m, q in ((8, 0.9), (6, 0.8))]
+    table = modes.tables({"gan": {"runs": {"ring": runs, "grid": runs}}})
+    # the standard deviation of 8 and 6, with n - 1, is √2
+    assert "| GAN, non-saturating, Adam | 2 | 7.0 ± 1.4 | 6 | 85.0 ± 7.1 % | 80.0 % | 10 |" in table
+
+
+@pytest.mark.parametrize("arguments", [["gam"], ["--seeds", "0"]])
+def test_wrong_usage(arguments, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        modes.main([*arguments, "--results", str(tmp_path)])
+    assert end.value.code == 2
+    assert not list(tmp_path.iterdir())
