@@ -3,11 +3,10 @@
 import re
 from itertools import pairwise
 
-import nbformat
 import pytest
 
 from gm_course.notebooks.execution import WIDGET_VIEW
-from tests.grading.submissions import ROOT
+from tests.notebook_files import ROOT, read
 
 STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 LECTURES = [stem for stem in STEMS if not stem.startswith("00-")]
@@ -19,7 +18,7 @@ each_lecture = pytest.mark.parametrize("stem", LECTURES)
 
 
 def cells(stem, kind):
-    notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
+    notebook = read(ROOT / "notebooks" / f"{stem}.ipynb")
     return [cell for cell in notebook.cells if cell.cell_type == kind]
 
 

@@ -4,7 +4,6 @@ import json
 import math
 import re
 
-import nbformat
 import pytest
 from click.testing import CliRunner
 
@@ -12,7 +11,7 @@ from gm_course.cli import main
 from gm_course.ledger import cli
 from gm_course.ledger.catalogue import EQUATIONS
 from gm_course.ledger.equation import Equation, Row, show_equations
-from tests.grading.submissions import ROOT
+from tests.notebook_files import ROOT, read
 
 # The chapter's tables, in their order.
 NAMES = [
@@ -113,8 +112,7 @@ def test_the_equation_has_a_killer_and_says_what_it_is_compared_with(equation):
 
 @each_equation
 def test_the_lecture_shows_the_equation(equation):
-    file = ROOT / "notebooks" / f"{equation.notebook}.ipynb"
-    cells = nbformat.read(file, as_version=4).cells
+    cells = read(ROOT / "notebooks" / f"{equation.notebook}.ipynb").cells
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     assert f"`{equation.name}`" in prose
     assert re.search(r"^\*Sections? 13\.", prose, re.MULTILINE)

@@ -14,8 +14,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from gm_course.checks import exercise
+from tests.notebook_files import ROOT, read
 
-ROOT = Path(__file__).parent.parent
 NUMBERS = [f"13-{number}" for number in range(1, 7)]
 # What each student hands in. One notebook takes nbgrader some seconds, so not all do everything.
 WORKED = NUMBERS
@@ -29,10 +29,6 @@ def nbgrader(command: str, folder: Path) -> None:
         cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-
-
-def read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)
 
 
 def answer_cells(notebook: nbformat.NotebookNode) -> dict[str, nbformat.NotebookNode]:

@@ -26,6 +26,7 @@ from gm_course.errors import ArgumentError, BuildError
 from gm_course.module_graph import read_module_graph
 from gm_course.notebooks import build, building, stale
 from gm_course.notebooks.execution import _keep_receiving
+from tests.notebook_files import read
 
 LECTURE = """\
 # %% [markdown]
@@ -122,10 +123,6 @@ def built(tmp_path_factory):
 def project(built, tmp_path):
     """A copy of the built project that a test may change."""
     return Path(shutil.copytree(built, tmp_path / "copy"))
-
-
-def read(path):
-    return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
 
 
 def failure(root, **options):

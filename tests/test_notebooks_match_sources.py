@@ -1,24 +1,19 @@
 """The notebooks of this repository are what the builder makes of their sources."""
 
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 
 from gm_course.notebooks import stale
+from tests.notebook_files import ROOT, read
 
-ROOT = Path(__file__).parents[1]
 BUILT = sorted(
     path
     for folder in ("notebooks", "solutions", "exercises")
     for path in ROOT.glob(f"{folder}/*.ipynb")
 )
 EXERCISES = [path for path in BUILT if path.parent.name == "exercises"]
-
-
-def read(path):
-    return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
 
 
 def label(path):
