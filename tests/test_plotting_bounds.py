@@ -89,6 +89,16 @@ def test_merged_weights_share_one_label():
     assert "z = 1 and 2" in texts(figure.axes[0])
 
 
+def test_quadratic_gaps_lie_on_their_lines():
+    errors = torch.tensor([0.1, 0.2, 0.4])
+    figure = bounds.quadratic_gaps(errors, {"mean": [0.02, 0.08]}, factors=[2.0])
+    render(figure)
+    line, marks = figure.axes[0].get_lines()
+    assert line.get_ydata() == pytest.approx([0.02, 0.08, 0.32])  # 2 t²
+    assert marks.get_xydata() == pytest.approx(line.get_xydata()[:2])
+    assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "log"
+
+
 def test_the_staircase_follows_the_path_and_its_bounds_touch():
     theta = torch.linspace(0, 2, 5, dtype=torch.float64)  # step 0.5
     a = torch.linspace(0, 2, 9, dtype=torch.float64)  # step 0.25

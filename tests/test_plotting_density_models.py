@@ -33,11 +33,8 @@ def test_gaussian_fits_state_the_log_likelihood():
     render(figure)
     left, right = figure.axes
     # All values are one standard deviation away: -log(2π)/2 - 1/2.
-    assert (
-        left.get_title()
-        == f"log-likelihood: {-0.5 * math.log(2 * math.pi) - 0.5:.3f} nats per image"
-    )
-    assert "-499994" in right.get_title()  # finite, although the density rounds to zero
+    assert left.get_title() == f"−{0.5 * math.log(2 * math.pi) + 0.5:.2f} nats per image"
+    assert "−499994" in right.get_title()  # finite, although the density rounds to zero
     assert left.get_ylim() == right.get_ylim()
     assert left.get_xlabel() == "x (m)"
 

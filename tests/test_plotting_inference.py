@@ -17,6 +17,7 @@ from gm_course.plotting.inference import (
     ascent_paths,
     function_panels,
     mass_level,
+    posterior_view,
     posterior_views,
 )
 
@@ -157,3 +158,31 @@ def test_wrong_arguments_are_named():
     message = re.escape("mass_level: share must be between 0 and 1; got 1.")
     with pytest.raises(ArgumentError, match=message):
         mass_level(torch.ones(3), 1)
+
+
+def test_view_holds_its_gaussians_and_has_the_density_on_its_extent():
+    def log_joint(z: torch.Tensor) -> torch.Tensor:
+        return -0.5 * ((z - MEAN).square() / VAR).sum(dim=1)
+
+    far = (torch.tensor([3.5, -2.0]), torch.tensor([0.5, 0.5]))
+    view = posterior_view("t", torch.rand(8, 8), log_joint, {"exact": (MEAN, VAR), "far": far})
+    left, right, bottom, top = view.extent
+    assert right - left == pytest.approx(top - bottom)
+    for mean, var in view.gaussians.values():
+        low, high = mean - 3 * var.sqrt(), mean + 3 * var.sqrt()
+        assert left < low[0] < high[0] < right
+        assert bottom < low[1] < high[1] < top
+    # Rows along z₂: the line drawn from the density must be the exact Gaussian's ellipse. The
+    # cells are 0.13 wide here, 0.26 standard deviations of z₁; swapped axes are off by over 1.
+    figure = posterior_views([view])
+    render(figure)
+    assert distance_from_ellipse(figure.axes[1]) < 0.1
+
+
+def test_view_without_a_gaussian():
+    message = (
+        "posterior_view: gaussians must have at least one entry; got none. They decide what part "
+        "of the plane is shown."
+    )
+    with pytest.raises(ArgumentError, match=f"^{re.escape(message)}$"):
+        posterior_view("t", torch.rand(8, 8), lambda z: z[:, 0], {})

@@ -147,6 +147,30 @@ def jensen_chords(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     return figure
 
 
+def quadratic_gaps(
+    errors: Tensor, gaps: Mapping[str, Sequence[float]], *, factors: Sequence[float]
+) -> Figure:
+    """Draw measured gaps over the error of q on logarithmic axes, each with a line factor · t².
+
+    Args:
+        errors: The errors t, shape (n,), positive.
+        gaps: By what is in error, log p(x) − ELBO in nats for the first errors, at most n.
+        factors: What t² is multiplied by, one per kind of error.
+    """
+    figure, (axis,) = new_figure(size=(6.0, 3.6))
+    for (name, values), factor, colour, marker in zip(
+        gaps.items(), factors, COLOURS, MARKERS, strict=False
+    ):
+        axis.loglog(errors, factor * errors.square(), color="black", linewidth=0.8, zorder=0)
+        axis.loglog(
+            errors[: len(values)], values, marker, color=colour, markersize=5,
+            label=f"error in the {name}",
+        )  # fmt: skip
+    axis.set(xlabel="error t in the parameter of q", ylabel="gap, log p(x) − ELBO (nats)")
+    axis.legend()
+    return figure
+
+
 def ascent_staircase(
     theta: Tensor,
     q_parameter: Tensor,

@@ -39,7 +39,7 @@ def gaussian_fits(
         )
         axis.plot(grid, _log_bell(grid, mean, std).exp(), color=COLOURS[1], label="Gaussian")
         score = float(_log_bell(values, mean, std).mean())
-        axis.set(title=f"log-likelihood: {score:.3f} nats per image", xlabel=xlabel)
+        axis.set(title=f"{score:.2f} nats per image".replace("-", "−"), xlabel=xlabel)
         # The same scale for all settings, so that curves can be compared; a narrow bell is cut.
         axis.set_ylim(0, 1.6 * float(np.max(heights)))
     axes[0].set_ylabel("density")
@@ -82,7 +82,7 @@ def em_progress(
     right.plot(log_likelihoods, color="black", linewidth=1)
     right.plot(step, log_likelihoods[step], "o", color=COLOURS[1], markersize=8)
     right.set(xlabel="EM steps", ylabel="log-likelihood (nats per image)", ylim=(-4.0, -1.5))
-    right.set_title(f"{log_likelihoods[step]:.3f} nats per image")
+    right.set_title(f"{log_likelihoods[step]:.3f} nats per image".replace("-", "−"))
     return figure
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,10 @@ from gm_course.plotting.figures import COLOURS, MARKERS, new_figure
 DASHES = ("-", "--", "-.", ":")
 ELLIPSE_STDS = 2.0
 """Half axes of a drawn Gaussian in standard deviations; in the plane it holds 86 % of its mass."""
+GRID_STDS = 3.5
+"""How far a view's grid reaches beyond the means, in the largest standard deviation."""
+GRID_POINTS = 81
+"""Grid points of a view along each side."""
 
 
 def function_panels(
@@ -61,6 +65,45 @@ class PosteriorView:
     density: Tensor
     extent: tuple[float, float, float, float]
     gaussians: Mapping[str, tuple[Tensor, Tensor]]
+
+
+def posterior_view(
+    title: str,
+    image: Tensor,
+    log_joint: Callable[[Tensor], Tensor],
+    gaussians: Mapping[str, tuple[Tensor, Tensor]],
+) -> PosteriorView:
+    """Return the view of a posterior on a square grid that holds all of its Gaussians.
+
+    Args:
+        title: What is shown.
+        image: The example x as a picture, shape (height, width).
+        log_joint: log p(x, z) up to a constant, for points z of shape (n, 2); returns shape (n,).
+        gaussians: Mean (2,) and variance (2,) by name; the grid lies on their device.
+
+    Raises:
+        ArgumentError: If there is no Gaussian.
+    """
+    if not gaussians:
+        raise ArgumentError(
+            "posterior_view: gaussians must have at least one entry; got none. They decide what "
+            "part of the plane is shown."
+        )
+    means = torch.stack([mean for mean, _ in gaussians.values()])
+    stds = torch.stack([var.sqrt() for _, var in gaussians.values()])
+    centre = means.mean(dim=0)
+    reach = GRID_STDS * stds.max() + (means - centre).abs().max()  # half the side of the square
+    offsets = torch.linspace(-1, 1, GRID_POINTS, device=means.device, dtype=means.dtype) * reach
+    rows, columns = torch.meshgrid(centre[1] + offsets, centre[0] + offsets, indexing="ij")
+    heights = log_joint(torch.stack([columns, rows], dim=-1).reshape(-1, 2))
+    (left, bottom), (right, top) = (centre - reach).tolist(), (centre + reach).tolist()
+    return PosteriorView(
+        title=title,
+        image=image,
+        density=(heights - heights.max()).exp().reshape(GRID_POINTS, GRID_POINTS),
+        extent=(left, right, bottom, top),
+        gaussians=gaussians,
+    )
 
 
 def posterior_views(views: Sequence[PosteriorView]) -> Figure:

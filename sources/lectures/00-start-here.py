@@ -153,25 +153,61 @@ claim_between("share of ink in an average image", digits.images.mean(), 0.1, 0.1
 #
 # ## Glossary (术语表)
 #
+# **Models and their likelihood (lectures 1 and 2)**
+#
 # | English | 中文 | English | 中文 |
 # |---|---|---|---|
 # | generative model | 生成模型 | discriminative model | 判别模型 |
 # | density estimation | 密度估计 | sampling | 采样 |
-# | latent variable | 隐变量 | prior / posterior | 先验 / 后验 |
-# | evidence lower bound | 证据下界 | variational distribution | 变分分布 |
+# | maximum likelihood | 最大似然 | entropy | 熵 |
+# | latent variable | 隐变量 | mixture of Gaussians | 高斯混合模型 |
+# | expectation–maximisation (EM) | 期望最大化 | responsibility | 责任度 |
+# | ancestral sampling | 祖先采样 | pushforward | 推前 |
+# | naive Bayes | 朴素贝叶斯 | Gaussian discriminant analysis | 高斯判别分析 |
+# | logistic regression | 逻辑回归 | Jensen's inequality | 琴生不等式 (Jensen 不等式) |
+# | prior / posterior | 先验 / 后验 | evidence / marginal likelihood | 证据 / 边际似然 |
+# | evidence lower bound (ELBO) | 证据下界 | coordinate ascent | 坐标上升 |
+# | variational inference | 变分推断 | variational distribution | 变分分布 |
+# | mean field | 平均场 | forward / reverse KL | 前向 / 逆向 KL 散度 |
+#
+# **Variational autoencoders (lectures 3 to 5)**
+#
+# | English | 中文 | English | 中文 |
+# |---|---|---|---|
+# | autoencoder | 自编码器 | variational autoencoder | 变分自编码器 |
 # | inference network | 推断网络 | generator network | 生成网络 |
-# | reparameterisation | 再参数化 | latent manifold | 隐变量流形 |
-# | explicit / implicit density | 显式 / 隐式密度 | discriminator | 判别网络 |
-# | minimax game | 最小化最大化游戏 | fractionally-strided convolution | 微步卷积 |
-# | pooling | 汇聚 / 池化 | batch normalisation | 批量归一化 |
+# | amortised inference | 摊销推断 | amortisation gap | 摊销差距 |
+# | reparameterisation | 再参数化 | pathwise gradient | 路径梯度 |
+# | score-function estimator | 得分函数估计 | straight-through estimator | 直通估计 |
+# | baseline | 基线 | control variate | 控制变量 |
+# | temperature | 温度 | importance sampling | 重要性采样 |
+# | latent manifold | 隐变量流形 | posterior collapse | 后验坍塌 |
+#
+# **Generative adversarial networks (lectures 6 to 9)**
+#
+# | English | 中文 | English | 中文 |
+# |---|---|---|---|
+# | generative adversarial network | 生成对抗网络 | explicit / implicit density | 显式 / 隐式密度 |
+# | discriminator | 判别网络 | minimax game | 最小化最大化游戏 |
+# | cross-entropy | 交叉熵 | logit | 对数几率 |
+# | saturating / non-saturating loss | 饱和 / 非饱和损失 | batch normalisation | 批量归一化 |
+# | convolution | 卷积 | pooling | 汇聚 / 池化 |
+# | stride | 步长 | padding | 填充 |
+# | fractionally-strided convolution | 微步卷积 | transposed convolution (the same) | 转置卷积 |
+# | checkerboard artefacts | 棋盘效应 | spherical interpolation | 球面插值 |
 # | vanishing gradient | 梯度消失 | mode collapse | 模型坍塌 |
-# | forward / reverse KL | 前向 / 逆向 KL 散度 | JS divergence | JS 散度 |
-# | Wasserstein distance | Wasserstein 距离 | earth-mover's distance | 推土机距离 |
-# | Lipschitz continuous | Lipschitz 连续 | critic | 评价网络 |
-# | weight clipping | 权重截断 | score-function estimator | 得分函数估计 |
-# | variational autoencoder | 变分自编码器 | generative adversarial network | 生成对抗网络 |
-# | autoencoder | 自编码器 | amortised inference | 摊销推断 |
-# | posterior collapse | 后验坍塌 | importance sampling | 重要性采样 |
+# | JS divergence | JS 散度 | critic | 评价网络 |
+# | Wasserstein distance | Wasserstein 距离 | earth-mover's distance (the same) | 推土机距离 |
+# | optimal transport | 最优传输 | transport plan | 传输方案 (运输方案) |
+# | Lipschitz continuous | Lipschitz 连续 | weight clipping | 权重截断 |
+# | gradient penalty | 梯度惩罚 | spectral normalisation | 谱归一化 |
+#
+# **Evaluation (lecture 10)**
+#
+# | English | 中文 | English | 中文 |
+# |---|---|---|---|
+# | precision / recall | 精确率 / 召回率 | nearest neighbour | 最近邻 |
+# | Fréchet distance | Fréchet 距离 | dynamic binarisation | 动态二值化 |
 #
 # ## What commonly goes wrong
 #

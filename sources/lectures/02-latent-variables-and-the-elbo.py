@@ -17,8 +17,8 @@
 # - derive the evidence lower bound (证据下界, ELBO) in two ways, and say what the second tells you that the first does not;
 # - read $\log p(x)=\text{ELBO}+\mathrm{KL}$ off a picture and predict how it changes when $q$ moves;
 # - explain EM (期望最大化) as climbing the ELBO, alternately in two coordinates, and prove that the likelihood never falls;
-# - say how much is lost when the family of $q$ is too small, and why $q$ then comes out too narrow;
-# - predict in which direction a loose bound pulls the model's parameters away from the maximum-likelihood estimate.
+# - say how much is lost when the family of $q$ is too small, and why $q$ then tends to come out too narrow;
+# - predict in which direction the gap pulls the model's parameters away from the maximum-likelihood estimate.
 #
 # **You need** Bayes' rule, Gaussian densities, and from [lecture 1](01-probabilistic-generative-models.ipynb) the mixture model. The **Kullback–Leibler divergence** (KL 散度)
 # $\mathrm{KL}(q,p)=E_{z\sim q}[\log q(z)-\log p(z)]$ is never negative, and zero only if $q=p$; section 2 proves that on the way. All logarithms are natural, so the
@@ -39,7 +39,7 @@ from gm_course.claims import claim, claim_between
 runtime = gm_course.setup(seed=0)
 
 # %% [markdown]
-# Everything below is small and exact, so it stays on the CPU and in double precision (`float64`), whatever device your computer has.
+# Everything below is small, so it stays on the CPU and in double precision (`float64`), whatever device your computer has.
 #
 # ## 1 · A model with a hidden cause
 #
@@ -84,11 +84,11 @@ claim("at least 3,000 runs came out close to -0.2", similar.sum() >= 3_000)
 claim_between(
     "share of machine 1 among them, minus the posterior", share - posterior[0], -0.03, 0.03
 )
-claim_between("their frequency per unit of x, over the evidence",
-              similar.double().mean() / 0.1 / evidence, 0.95, 1.05)  # fmt: skip
+frequency = similar.double().mean() / 0.1  # per unit of x; the window is 0.1 wide
+claim_between("their frequency per unit of x, over the evidence", frequency / evidence, 0.9, 1.1)
 
 # %% [markdown]
-# That sum had two terms. With $z\in\mathbb R^d$ it becomes an integral, and with 100 grid points in each of only 20 directions it would have $10^{40}$ terms. A generator network makes it worse: even *one* $z$ costs a
+# That sum had two terms. With $z\in\mathbb R^d$ it becomes an integral, and a grid of 100 points in each of only 20 directions has $10^{40}$ terms. A generator network makes it worse: even *one* $z$ costs a
 # pass through the network, and nearly all $z$ explain a given image not at all. So neither evidence nor posterior can be had exactly, and we look for something that can.
 #
 # ## 2 · Any guess gives a bound: Jensen's inequality
@@ -232,6 +232,7 @@ log_joints = {
 }
 
 
+# %%
 def split(log_joint: torch.Tensor, log_q: torch.Tensor) -> tuple[float, float, float]:
     """log p(x), ELBO and KL(q, p(z|x)) by sums over the grid."""
     log_evidence = (log_joint.exp().sum() * dz).log()
@@ -275,15 +276,22 @@ claim("straight: with that q the ELBO is log p(x), to 1e-9", abs(elbo - exact) <
 
 
 # %%
-def draw_split(decoder: str, mean: float, std: float):
-    """Curves of prior, posterior and q, and the stacked bar."""
-    log_joint, log_q = log_joints[decoder], log_gaussian(mean, std)
-    log_evidence, elbo, _ = split(log_joint, log_q)
+def draw_guesses(decoder: str, guesses: dict[str, tuple[float, float]]):
+    """Curves of prior, posterior and each q = N(m, s²), given as title: (m, s); and the bars."""
+    log_joint = log_joints[decoder]
+    log_qs = {title: log_gaussian(*numbers) for title, numbers in guesses.items()}
+    splits = [split(log_joint, log_q) for log_q in log_qs.values()]
+    log_evidence = splits[0][0]
     return bounds.evidence_split(
         z, prior=log_prior.exp(), posterior=(log_joint - log_evidence).exp(),
-        variational={f"q = N({mean:.2f}, {std:.2f}²)": log_q.exp()},
-        elbo=[elbo], log_evidence=log_evidence,
+        variational={title: log_q.exp() for title, log_q in log_qs.items()},
+        elbo=[elbo for _, elbo, _ in splits], log_evidence=log_evidence,
     )  # fmt: skip
+
+
+# %%
+def draw_split(decoder: str, mean: float, std: float):
+    return draw_guesses(decoder, {f"q = N({mean:.2f}, {std:.2f}²)": (mean, std)})
 
 
 Explorer(
@@ -296,20 +304,7 @@ Explorer(
 # %% [markdown]
 # The same without sliders: three guesses in the straight model, three in the bent one.
 
-
 # %%
-def draw_guesses(decoder: str, guesses: dict[str, tuple[float, float]]):
-    log_joint = log_joints[decoder]
-    log_qs = {title: log_gaussian(*numbers) for title, numbers in guesses.items()}
-    splits = [split(log_joint, log_q) for log_q in log_qs.values()]
-    log_evidence = splits[0][0]
-    return bounds.evidence_split(
-        z, prior=log_prior.exp(), posterior=(log_joint - log_evidence).exp(),
-        variational={title: log_q.exp() for title, log_q in log_qs.items()},
-        elbo=[elbo for _, elbo, _ in splits], log_evidence=log_evidence,
-    )  # fmt: skip
-
-
 draw_guesses(
     "straight",
     {
@@ -358,7 +353,7 @@ claim("bent: the best with m = 0 loses more than twice as much", centred > 2 * m
 # |---|---|
 # | the mean, $m=m^*+t$ | $t^2/(2s^{*2})$, exactly |
 # | the standard deviation, $s=e^t s^*$ | $\tfrac12(e^{2t}-1)-t=t^2+O(t^3)$ |
-# | the probability, $r=r^*+t$ | $t^2/\big(2r^*(1-r^*)\big)+O(t^3)$ |
+# | the probability, $r=r^*\pm t$ | $t^2/\big(2r^*(1-r^*)\big)+O(t^3)$ |
 
 # %%
 errors = torch.logspace(-2.5, 0, 26, dtype=torch.float64)
@@ -373,49 +368,31 @@ def gap_for_machines(r: float) -> float:
     return (q @ (q.log() - posterior.log())).item()
 
 
+steps = errors.tolist()
 gap_curves = {
-    "mean": [gap_in_straight_model(0.8 + t, 0.6) for t in errors.tolist()],
-    "log standard deviation": [
-        gap_in_straight_model(0.8, 0.6 * math.exp(t)) for t in errors.tolist()
-    ],
-    "probability r": [gap_for_machines(r_star - t) for t in errors.tolist() if t < 0.7],
+    "mean": [gap_in_straight_model(0.8 + t, 0.6) for t in steps],
+    "log standard deviation": [gap_in_straight_model(0.8, 0.6 * math.exp(t)) for t in steps],
+    "probability r": [gap_for_machines(r_star - t) for t in steps if t < 0.7],
 }
 
 # %%
-figure, (axis,) = plotting.new_figure(size=(6.0, 3.6))
-for (name, gaps_of_name), colour, marker in zip(
-    gap_curves.items(), plotting.COLOURS, plotting.MARKERS, strict=False
-):
-    axis.loglog(
-        errors[: len(gaps_of_name)],
-        gaps_of_name,
-        marker,
-        color=colour,
-        label=f"error in the {name}",
-        markersize=5,
-    )
-for scale in (0.5 / 0.36, 1.0, 0.5 / (r_star * (1 - r_star))):
-    axis.loglog(errors, scale * errors**2, color="black", linewidth=0.8, zorder=0)
-axis.set(xlabel="error t in the parameter of q", ylabel="gap, log p(x) − ELBO (nats)")
-axis.legend()
-figure
+leading = (0.5 / 0.6**2, 1.0, 0.5 / (r_star * (1 - r_star)))  # factors of t² in the table
+bounds.quadratic_gaps(errors, gap_curves, factors=leading)
 
 # %% [markdown]
 # **What to see.** On logarithmic axes a quadratic is a straight line of slope 2. The thin lines are the three formulas of the table with only their leading terms, the marks are the measured gaps. The errors of the mean follow their line throughout; the other
-# two leave it when the error is no longer small. The practical lesson is twofold. A $q$ that is *nearly* right costs next to nothing, which is why approximate inference works at all; and the last hundredth of a nat is hard
-# to gain, since the ELBO barely notices what is missing.
+# two leave it when the error is no longer small. So a $q$ that is *nearly* right costs next to nothing. The other side of the coin: an ELBO within a hundredth of a nat of the best may still belong to a $q$ that is visibly off.
 
 # %%
-for name, at, half in (
-    ("mean", gap_in_straight_model(0.82, 0.6), gap_in_straight_model(0.81, 0.6)),
-    (
-        "log std",
-        gap_in_straight_model(0.8, 0.6 * math.exp(0.02)),
-        gap_in_straight_model(0.8, 0.6 * math.exp(0.01)),
-    ),
-    ("probability r", gap_for_machines(r_star + 0.01), gap_for_machines(r_star + 0.005)),
-):
-    claim_between(f"error in the {name}: gap, over the gap at half the error", at / half, 3.9, 4.1)
+half_and_whole = {
+    "mean": [gap_in_straight_model(0.8 + t, 0.6) for t in (0.01, 0.02)],
+    "log std": [gap_in_straight_model(0.8, 0.6 * math.exp(t)) for t in (0.01, 0.02)],
+    "probability r": [gap_for_machines(r_star + t) for t in (0.005, 0.01)],
+}
+for name, (half, whole) in half_and_whole.items():
+    claim_between(
+        f"error in the {name}: gap, over the gap at half the error", whole / half, 3.9, 4.1
+    )
 
 # %% [markdown]
 # The same argument gives a gauge that works where the posterior is unknown. Write $\log w=\text{ELBO}+Y$ with $E_q[Y]=0$. Then
@@ -432,7 +409,7 @@ claim_between("half the variance of log w, over the gap", 0.5 * variance / gap, 
 # %% [markdown]
 # ## 6 · EM climbs the ELBO
 #
-# So far the model was given. Now its parameter $\theta$ must be learnt from data $x_1,\dots,x_N$, by maximising the log-likelihood $L(\theta)=\frac1N\sum_n\log p(x_n;\theta)$. Every $x_n$ has a cause of its own, so every one has a $q_n$ of its own, and averaging
+# So far the model was given. Now its parameter $\theta$ must be learnt from data $x_1,\dots,x_N$, by maximising the log-likelihood $L(\theta)=\frac1N\sum_n\log p(x_n;\theta)$, per example this time. Every $x_n$ has a cause of its own, so every one has a $q_n$ of its own, and averaging
 # the identity of section 3 over the data gives
 #
 # $$L(\theta)=F(\theta,q)+\frac1N\sum_n\mathrm{KL}\big(q_n(z),p(z|x_n;\theta)\big),\qquad F(\theta,q)=\frac1N\sum_n\text{ELBO}(q_n,x_n;\theta).$$
@@ -470,6 +447,7 @@ def log_joint_of(theta: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return half + Normal(mean, 1.0).log_prob(data), half + Normal(-mean, 1.0).log_prob(data)
 
 
+# %%
 def average_elbo(theta: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
     """F, the ELBO averaged over the data; θ and a broadcast."""
     log_r, log_rest = logsigmoid(2 * a[..., None] * data), logsigmoid(-2 * a[..., None] * data)
@@ -505,12 +483,8 @@ claim("the log-likelihood never falls, to 1e-12", (likelihood_along.diff() > -1e
 claim(
     "after each E-step F = L, to 1e-12", (elbo_along - likelihood_along)[1::2].abs().max() < 1e-12
 )
-claim_between(
-    "after the start, largest gap L − F that an M-step opens (nats)",
-    (likelihood_along - elbo_along)[1:].max(),
-    0.001,
-    0.2,
-)
+opened = (likelihood_along - elbo_along)[2::2].max()  # after an M-step
+claim_between("largest gap L − F that an M-step opens (nats)", opened, 0.001, 0.2)
 
 # %%
 theta_grid = torch.linspace(0, 1.6, 81, dtype=torch.float64)
@@ -538,21 +512,18 @@ draw_staircase(0.2, 1.3, 10)
 
 # %%
 theta = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
-(likelihood_slope,) = torch.autograd.grad(log_likelihood(theta), theta)
-for a, at in ((0.5, "posterior, a = θ"), (1.3, "overconfident q, a = 1.3")):
-    (elbo_slope,) = torch.autograd.grad(
-        average_elbo(theta, torch.tensor(a, dtype=torch.float64)), theta
-    )
-    difference = (elbo_slope - likelihood_slope).abs()
-    if a == 0.5:
-        claim(f"{at}: F and L have the same slope, to 1e-12", difference < 1e-12)
-    else:
-        claim(f"{at}: the slopes differ by more than 0.1", difference > 0.1)
+(slope,) = torch.autograd.grad(log_likelihood(theta), theta)
+guesses = torch.tensor(
+    [0.5, 1.3], dtype=torch.float64
+)  # a: the posterior's, and an overconfident q
+at_posterior, overconfident = (
+    torch.autograd.grad(average_elbo(theta, a), theta)[0] - slope for a in guesses
+)
+claim("a = θ, the posterior: F and L have the same slope, to 1e-12", at_posterior.abs() < 1e-12)
+claim("a = 1.3, overconfident: the slopes differ by more than 0.1", overconfident.abs() > 0.1)
 
 summit = theta_grid[likelihood_grid.argmax()]
-claim_between(
-    "after 60 half-steps θ, minus the maximum of L on the grid", path[-1, 0] - summit, -0.02, 0.02
-)
+claim_between("θ after 60 half-steps, minus L's maximum", path[-1, 0] - summit, -0.021, 0.021)
 
 # %% [markdown]
 # **Try it.** Start far to the right ($\theta=1.5$), or with a hopeless $q$ ($a=1.6$): the first E-step forgets where $a$ started. Then start at $\theta=0$. The M-step gives $\theta=0$ again, for ever: at $\theta=0$ both kinds of
@@ -627,18 +598,12 @@ for theta in (0.1, 0.3, 0.8):
     rho = -2 * theta / (1 + theta**2 + 0.25)
     title = f"θ = {theta}, ρ = −{abs(rho):.2f}\ngap {gap:.2f} nats"
     approximations[title] = (cov, var, cov.diagonal())
-    claim(
-        f"θ = {theta}: the best mean is the posterior's, to 1e-5", (m - mean[0]).abs().max() < 1e-5
-    )
-    narrow = (1 - rho**2) * cov.diagonal()
-    claim(
-        f"θ = {theta}: the best variances are (1 − ρ²) times the posterior's, to 1e-5",
-        (var - narrow).abs().max() < 1e-5,
-    )
-    claim(
-        f"θ = {theta}: the gap is −½ log(1 − ρ²), to 1e-8",
-        abs(gap + 0.5 * math.log(1 - rho**2)) < 1e-8,
-    )
+    mean_error = (m - mean[0]).abs().max()
+    var_error = (var - (1 - rho**2) * cov.diagonal()).abs().max()
+    gap_error = abs(gap + 0.5 * math.log(1 - rho**2))
+    claim(f"θ = {theta}: the best mean is the posterior's, to 1e-5", mean_error < 1e-5)
+    claim(f"θ = {theta}: its variances are (1 − ρ²) times as large, to 1e-5", var_error < 1e-5)
+    claim(f"θ = {theta}: the gap is −½ log(1 − ρ²), to 1e-8", gap_error < 1e-8)
 
 # %%
 bounds.posterior_ellipses(approximations)
@@ -647,26 +612,26 @@ bounds.posterior_ellipses(approximations)
 # **What to see.** Each ellipse contains the points within two standard deviations. Almost no crosstalk: all three agree, and the gap is practically zero. The more crosstalk, the longer and narrower the posterior
 # (blue), and $q$ (red, dashed) shrinks into its waist instead of covering it.
 #
-# The reason lies in the direction of the KL. $\mathrm{KL}(q,p)=E_{\boldsymbol q}[\log q-\log p]$ is an average over $q$: where $q$ has mass and $p$ has none, it is fined heavily; where $p$ has mass and $q$ has none, nobody looks (ignoring a whole
-# machine in section 2 cost a fraction of a nat). This is the **reverse KL** (逆向 KL 散度), and it
+# The reason lies in the direction of the KL. $\mathrm{KL}(q,p)=E_{\boldsymbol q}[\log q-\log p]$ is an average over $q$: where $q$ has mass and $p$ has none, it is fined heavily; where $p$ has mass and $q$ has none, nobody looks (ignoring machine 2 altogether cost a quarter of a nat
+# in section 2). This is the **reverse KL** (逆向 KL 散度), and it
 # prefers too small to too large. With the arguments exchanged, $\mathrm{KL}(p,q)$ is the forward one, and its best $q$ has the variances of the marginals (dotted): that one covers everything, corners included where the posterior has
-# no mass at all. The bent model of section 4, where $q$ chose one hump, shows the same preference; and [lecture 8](08-gan-analysis.ipynb) will meet it as the reason why a GAN forgets modes. Two things to remember when you read off uncertainties from a variational
-# posterior: the mean may be fine, but the **spread is an underestimate** wherever the family is too small.
+# no mass at all. The bent model of section 4, where $q$ chose one hump, shows the same preference; and [lecture 8](08-gan-analysis.ipynb) will meet it as the reason why a GAN forgets modes. Remember it when you read off uncertainties from a variational
+# posterior: the mean may be fine, but where the family is too small the **spread is usually an underestimate**.
 
 # %% [markdown]
-# ## 8 · A loose bound pulls the parameters away
+# ## 8 · A gap pulls the parameters away
 #
-# One might say: never mind the gap, we want $\theta$. But $\theta$ pays for the gap. Let $q$ be as good as its family allows, and let $g(\theta)\ge0$ be the gap that remains, averaged over the data. What we climb is
+# One might say: never mind the gap, we want $\theta$. But the gap moves $\theta$. Let $q$ be as good as its family allows, and let $g(\theta)\ge0$ be the gap that remains, averaged over the data. What we climb is
 #
 # $$\max_{q\in\mathcal Q}F(\theta,q)=L(\theta)-g(\theta).$$
 #
 # At the maximum-likelihood estimate $\hat\theta$ the slope of $L$ is zero, so there this objective still has the slope $-g'(\hat\theta)$: the optimiser walks on, *towards models whose posterior the family can represent*. If $L$ is curved as $L''=-c$, it comes to rest
-# after about $-g'(\hat\theta)/c$. The likelihood says which $\theta$ explains the data; the gap says which $\theta$ is convenient; and the ELBO adds the two. (Turner and Sahani 2011 describe this for time series.) Two examples, in which it goes two ways.
+# after about $-g'(\hat\theta)/c$. The likelihood says which $\theta$ explains the data; the gap says which $\theta$ is convenient; and the ELBO adds the two. Two examples, in which it goes two ways.
 #
-# **A $q$ that may not doubt.** In the model of section 6 let every $q_n$ decide for one kind, $q_n\in\{0,1\}$. (Where $q$ is zero the causes in question drop out of $E_q[w]$, which makes it smaller: the bound holds all the more.) The best decision is the more probable kind, and its entropy is zero, so $F$ becomes $\frac1N\sum_n\max_z\log p(x_n,z;\theta)$. This is "hard EM", and here it is $k$-means
+# **A $q$ that may not doubt.** In the model of section 6 let every $q_n$ decide for one kind, $q_n\in\{0,1\}$. (Where $q$ is zero the causes in question drop out of $E_q[w]$, which makes it smaller: the bound holds all the more.) The best decision is the more probable kind, and $\log q=0$ there, so $F$ becomes $\frac1N\sum_n\max_z\log p(x_n,z;\theta)$. This is "hard EM", and here it is $k$-means ($k$ 均值)
 # with the centres $\theta$ and $-\theta$. Points of the right kind on the wrong side of zero are counted to the other kind, so each kind looks further away than it is: setting the derivative to zero gives $\theta=\frac1N\sum_n|x_n|$.
 #
-# **A $q$ that may not correlate.** In the crosstalk model the mean-field gap is $-\frac12\log(1-\rho^2)$ and grows with $\theta$. For the ELBO itself we average $\log p(x|z)$ over $q$, as in lecture 5, and subtract the KL to the prior.
+# **A $q$ that may not correlate.** In the crosstalk model the mean-field gap is $-\frac12\log(1-\rho^2)$ and grows with $\theta$ over the range that we draw. For the ELBO itself we average $\log p(x|z)$ over $q$, as in lecture 5, and subtract the KL to the prior.
 
 # %%
 hard = torch.maximum(*log_joint_of(theta_grid)).mean(dim=-1)  # ELBO of the best hard q
@@ -755,7 +720,8 @@ claim_between("100,000 points, truth 1: hard q", many.abs().mean(), 1.155, 1.18)
 claim_between("its limit E|x|", limit, 1.166, 1.167)
 
 # %% [markdown]
-# So a better family of $q$ does not only tighten a bound, it gives a better *model*. A VAE adjusts its generator in the same way, towards images whose posterior its inference network can represent. Sometimes one even wants that. But one should know it.
+# So the family of $q$ decides not only how tight the bound is but also which *model* is learnt. A VAE adjusts its generator in the same way, towards one whose posteriors its inference network can represent. What counts is the *slope* of the gap, not its size: a gap that is the same for all $\theta$ would do no harm,
+# and a tighter bound is no guarantee of better parameters. In time series Turner and Sahani (2011) found cases in which the mean field is less biased than richer families.
 #
 # ## 9 · Three slips, and what they look like
 #
@@ -767,9 +733,11 @@ claim_between("its limit E|x|", limit, 1.166, 1.167)
 # 3. **One sample taken for a bound.** $\log p(x,z)-\log q(z)$ at a single $z\sim q$ estimates the ELBO without bias, but only its *average* lies below $\log p(x)$.
 
 # %%
-sharp = Normal(z, 0.2).log_prob(x) + log_prior
+noise_std = 0.2
+sharp = Normal(z, noise_std).log_prob(x) + log_prior
 widths = torch.linspace(0.04, 0.6, 113, dtype=torch.float64)
-centre = 1.25 / (1 + 0.2**2)  # the posterior's mean
+centre = 1.25 / (1 + noise_std**2)  # the posterior's mean; its standard deviation:
+posterior_width = noise_std / math.sqrt(1 + noise_std**2)
 log_qs = Normal(centre, widths[:, None]).log_prob(z)  # one row for each width, (113, 3001)
 wrong_and_right = {
     "ELBO": (log_qs.exp() * (sharp - log_qs)).sum(dim=1) * dz,
@@ -785,7 +753,7 @@ for (name, values), colour, dash in zip(
 ):
     axis.plot(widths, values, color=colour, linestyle=dash, linewidth=2, label=name)
 axis.axhline(log_evidence, color="black", linewidth=1, label="log p(x)")
-axis.axvline(0.2 / math.sqrt(1.04), color="black", linestyle=":", label="posterior's width")
+axis.axvline(posterior_width, color="black", linestyle=":", label="posterior's width")
 axis.set(xlabel="standard deviation of q", ylabel="nats", ylim=(log_evidence - 4, log_evidence + 3))
 axis.legend(loc="upper right")
 figure
@@ -794,7 +762,7 @@ figure
 # **What to see.** Only the ELBO (solid) stays below the line and touches it, exactly at the posterior's width. The average under the prior (dashed) shoots through the line where $q$ is narrow. Without $-\log q$ the curve (dash-dotted) also crosses the line,
 # and climbs steadily towards width zero: whoever maximises it gets a point and calls it a distribution. The third slip has no curve, but a number: of single samples from a $q$ one and a half times as wide as the posterior, more than half lie *above* $\log p(x)$.
 #
-# **Try it.** Replace the noise 0.2 by 0.75, in both places. The dash-dotted curve now stays *below* the line, and still has its maximum at a point: a wrong formula does not always announce itself by exceeding $\log p(x)$.
+# **Try it.** Set `noise_std` to 0.75 and run the two cells again. The dash-dotted curve now stays *below* the line, and still has its maximum at a point: a wrong formula does not always announce itself by exceeding $\log p(x)$.
 
 # %%
 best = {name: widths[values.argmax()].item() for name, values in wrong_and_right.items()}
@@ -810,6 +778,7 @@ for name in ("average under the prior", "no −log q"):
         wrong_and_right[name].max() > log_evidence + 0.5,
     )
 
+# %%
 log_q = log_gaussian(centre, 0.3)
 above = log_q.exp()[sharp - log_q > log_evidence].sum() * dz  # probability under q
 claim_between(
@@ -823,12 +792,12 @@ claim_between(
 # |---|---|---|
 # | the "bound" lies above a known $\log p(x)$ | average under the prior, or no $-\log q$ | section 9; test in a linear-Gaussian model |
 # | $q$ shrinks to a point | no $-\log q$ | its variance falls without end |
-# | ELBO at one $z$ larger than $\log p(x)$ | one sample is no bound | average many; [lecture 5](05-training-a-vae.ipynb), section 1 |
+# | an estimate of the ELBO from one $z$ above $\log p(x)$ | one sample is no bound | average many; [lecture 5](05-training-a-vae.ipynb), section 1 |
 # | a positive ELBO | nothing need be wrong: $x$ has a density, and densities may exceed 1 | change the unit of $x$ |
 # | the likelihood falls in an "EM" step | the E-step is not the posterior, or belongs to the parameters before last | $F=L$ after each E-step |
-# | EM does not move | a stationary point that is no maximum, such as identical components | start elsewhere |
+# | EM does not move | a stationary point that is no maximum, such as identical components | start elsewhere, and see whether the likelihood ends higher |
 # | error bars too small | the family of $q$ is too small, and reverse KL shrinks it | compare with the exact posterior of a small problem |
-# | biased parameters, however many data | a loose bound | a richer family; section 8 |
+# | biased parameters, however many data | a gap that depends on $\theta$ | section 8; compare families of $q$, or the exact likelihood of a small problem |
 #
 # ## Questions
 #
@@ -890,7 +859,7 @@ show_equations(latent_variables.EQUATIONS)
 # - For every $q$: $\log p(x)=\text{ELBO}+\mathrm{KL}(q,p(z|x))$. Jensen's inequality gives the bound, Bayes' rule the gap. Evaluating the ELBO needs only the joint density and $q$.
 # - The bound is tight exactly at the posterior, and near it the gap is quadratic in the error of $q$.
 # - EM climbs the ELBO in turn over $q$ and over $\theta$. The E-step closes the gap, and therefore the likelihood never falls.
-# - A family that is too small leaves a gap, makes $q$ too narrow, and biases $\theta$ towards models that are convenient for it.
+# - A family that is too small leaves a gap and usually makes $q$ too narrow; where the gap depends on $\theta$, it biases $\theta$ towards models that are convenient for the family.
 #
 # [Lecture 3](03-inference-and-generator-networks.ipynb) lets one network propose $q$ for every $x$ and another describe $p(x|z)$, and both climb this bound together.
 #

@@ -9,16 +9,16 @@
 #   + \underbrace{\mathrm{KL}\big(q(z),\,p(z|x)\big)}_{\ge 0}.$$
 #
 # The wishes are a good $q$ for every image $x$ (the E-step of EM) and a good model $p(x|z)$ (the M-step). As long as $p(x|z)$ is simple, both have formulas. We want
-# it to be a neural network, and then neither has. This lecture puts a network in each place: the **inference network** (推断网络) turns
-# an image into a $q$, the **generator network** (生成网络) turns a latent variable (隐变量) into a distribution of images, and one objective trains both.
-# A network that answers for all images is convenient, and it costs something. We shall measure what.
+# it to be a neural network, and then neither has. This lecture puts a network in each place: the **inference network** (推断网络), or encoder (编码器), turns
+# an image into a $q$; the **generator network** (生成网络), or decoder (解码器), turns a latent variable (隐变量) $z$, also called the code (编码) of the image, into a distribution of images; and one
+# objective trains both. A network that answers for all images is convenient, and it costs something. We shall measure what.
 #
 # **After this lecture you will be able to**
 #
 # - write down an inference network with all its shapes, and say why its variance goes through a softplus;
 # - explain why maximising the ELBO over $q$ *is* approximating the posterior (后验), and what the best Gaussian with independent coordinates is;
 # - separate the two reasons why $q$ is not the posterior, the approximation gap and the amortisation gap, and measure each;
-# - choose between a Bernoulli and a Gaussian decoder, and recognise the two ways in which the wrong one betrays itself;
+# - choose between a Bernoulli and a Gaussian decoder, and recognise the wrong one;
 # - split the ELBO into reconstruction and KL, and say in what sense a VAE does the E-step and the M-step at once.
 #
 # **You need** [lecture 2](02-latent-variables-and-the-elbo.ipynb). Samples of $q$ are written as $z=\mu_I+\sigma_I\odot\varepsilon$ with $\varepsilon\sim N(0,I)$ so that gradients can pass through
@@ -44,10 +44,11 @@ runtime = gm_course.setup(seed=0)
 # For one image, $q$ shall be a Gaussian with independent coordinates, $q(z|x;\phi)=N(z;\mu_I,\operatorname{diag}\sigma_I^2)$. It is described by $2d$ numbers: $d$ means and
 # $d$ variances. (The chapter writes $\sigma_I^2I$; the vector of $d$ variances on the diagonal is meant.) The network computes these numbers from $x$:
 #
-# $$h=\sigma(W_1x+b_1),\qquad \mu_I=W_2h+b_2,\qquad \sigma_I^2=\operatorname{softplus}(W_3h+b_3),$$
+# $$h=\operatorname{sigmoid}(W_1x+b_1),\qquad \mu_I=W_2h+b_2,\qquad \sigma_I^2=\operatorname{softplus}(W_3h+b_3),$$
 #
-# and $\phi$ stands for all of $W_1,b_1,W_2,b_2,W_3,b_3$. Beware of the letter: the $\sigma(\cdot)$ in the first formula is the **logistic function**
-# $1/(1+e^{-a})$, applied to each hidden unit; the $\sigma_I^2$ in the third is a **variance**. They have nothing to do with each other.
+# and $\phi$ stands for all of $W_1,b_1,W_2,b_2,W_3,b_3$. Here $\operatorname{sigmoid}(a)=1/(1+e^{-a})$ is the logistic function, applied to each hidden unit, and
+# $\operatorname{softplus}(a)=\log(1+e^a)$. Beware of the letter: the chapter writes $\sigma(\cdot)$ for the logistic function, which has nothing to do with the variance $\sigma_I^2$. In this
+# course $\sigma$ is always a standard deviation (标准差), $\sigma^2$ a variance (方差).
 #
 # | quantity | shape, one image | shape, a batch |
 # |---|---|---|
@@ -102,14 +103,13 @@ claim("φ has DH + H + 2(Hd + d) = 2,212 numbers", count == 64 * 32 + 32 + 2 * (
 # ## 2 · Why softplus?
 #
 # The third output must be a variance: positive, whatever the weights. Call the number that comes out of the last layer $a=W_3h+b_3$. Three maps to positive
-# numbers suggest themselves: $\operatorname{softplus}(a)=\log(1+e^a)$, $e^a$ and $|a|$. What distinguishes them is how they *learn*. One term of the ELBO depends on the variance in
+# numbers suggest themselves: $\operatorname{softplus}(a)$, $e^a$ and $|a|$. What distinguishes them is how they *learn*. One term of the ELBO depends on the variance in
 # the same way in every VAE, the KL to the prior (先验) $N(0,I)$. Per coordinate it contains $\tfrac12(\sigma^2-1-\log\sigma^2)$, so by the chain rule
 #
 # $$\frac{\partial\,\mathrm{KL}}{\partial a}=\frac12\Big(1-\frac1{\sigma^2}\Big)\,\frac{d\sigma^2}{da}.$$
 #
 # - **exp.** $d\sigma^2/da=\sigma^2$, so the gradient is $\tfrac12(e^a-1)$. It explodes for large $a$.
-# - **abs.** The gradient is $\tfrac12(1-1/|a|)\operatorname{sign}a$. It explodes at $a=0$, where the variance itself is 0 and the KL infinite. The line is cut into two halves, and
-#   an optimiser that steps over the cut has no idea that it did.
+# - **abs.** The gradient is $\tfrac12(1-1/|a|)\operatorname{sign}a$. It explodes at $a=0$, where the variance itself is 0 and the KL infinite.
 # - **softplus.** $d\sigma^2/da=1/(1+e^{-a})$. Since $e^{-\sigma^2}=1/(1+e^a)$, that slope equals $1-e^{-\sigma^2}$, which is below 1 and below $\sigma^2$. If
 #   $\sigma^2\ge1$, the gradient is $\tfrac12(1-1/\sigma^2)$ times a number below 1, hence below $\tfrac12$. If $\sigma^2<1$, its size is
 #   $\tfrac12(1/\sigma^2-1)(1-e^{-\sigma^2})\le\tfrac12(1/\sigma^2-1)\,\sigma^2<\tfrac12$. So **the gradient never exceeds $\tfrac12$**, on either side.
@@ -150,10 +150,14 @@ def kl_after_one_step(to_variance, start: float = 10.0, rate: float = 0.1) -> fl
     return (0.5 * (var - 1 - var.log())).item()
 
 
+# %%
 wide = torch.linspace(-30, 30, 4_001, dtype=torch.float64)
 slope = 0.5 * (1 - 1 / functional.softplus(wide)) * torch.sigmoid(wide)
 claim("softplus: the gradient of the KL stays below ½ for −30 ≤ a ≤ 30", slope.abs().max() < 0.5)
-claim("softplus: the step from a = 10 lowers the KL", kl_after_one_step(functional.softplus) < 4.5)
+before = 0.5 * (10 - 1 - math.log(10))  # the KL at a = 10, where softplus(a) is 10.00005
+claim(
+    "softplus: the step from a = 10 lowers the KL", kl_after_one_step(functional.softplus) < before
+)
 claim(
     "exp: the same step leaves a variance of 0, an infinite KL",
     kl_after_one_step(torch.exp) == math.inf,
@@ -171,20 +175,20 @@ claim("softplus(−110) is exactly 0 in float32", tiny.item() == 0.0)
 claim("with the floor its logarithm is finite", (tiny + VAR_FLOOR).log().isfinite())
 
 # %% [markdown]
-# **Try it.** Add the square, $a^2$, to `maps`. Which of the two faults does it share with abs, and which with exp?
+# **Try it.** Add the square, $a^2$, to `maps`. Which fault does it share with abs, and which with exp?
 #
 # ## 3 · What should the inference network aim at?
 #
 # We want $q(z|x;\phi)$ to resemble the posterior, so we should minimise $\mathrm{KL}(q,p(z|x))$ over $\phi$. But the posterior is exactly what we cannot compute! Look at the equation at the top
-# again. Its left side, $\log p(x)$, contains no $\phi$. So whatever the ELBO gains the KL loses, nat by nat (`inference-objective`):
+# again. Its left side, $\log p(x)$, contains no $\phi$. So the sum of ELBO and KL is the same for every $\phi$: what the one gains the other loses, nat by nat. Hence (`inference-objective`)
 #
-# $$\nabla_\phi\,\mathrm{ELBO}=-\nabla_\phi\,\mathrm{KL}\big(q,p(z|x)\big)\quad\Longrightarrow\quad
+# $$\nabla_\phi\,\mathrm{ELBO}=-\nabla_\phi\,\mathrm{KL}\big(q,p(z|x)\big),\qquad
 #   \arg\min_\phi \mathrm{KL}\big(q(z|x;\phi),p(z|x)\big)=\arg\max_\phi\,\text{ELBO}(q,x).$$
 #
 # The ELBO needs only the joint density $p(x,z)=p(x|z)p(z)$, which we have. That is the whole trick: *a quantity that we can compute has its maximum where a quantity that we
 # cannot compute has its minimum.*
 #
-# To see it happen we need a model in which both can be computed: $z\sim N(0,I)$, $x|z\sim N(Wz+b,\lambda I)$, with a $D\times d$ matrix $W$, an offset $b$ and noise of variance $\lambda$. Its posterior is
+# To see it happen we need a model in which both can be computed: $z\sim N(0,I)$, $x|z\sim N(Wz+b,\lambda I)$, with a $D\times d$ matrix $W$, an offset $b$ and noise of variance $\lambda$. Its posterior, known from lecture 2, is
 # a Gaussian with mean $m(x)=\Lambda^{-1}W^\top(x-b)/\lambda$ and covariance $\Lambda^{-1}$, where $\Lambda=I+W^\top W/\lambda$ is called the precision matrix (精度矩阵).
 
 # %%
@@ -206,7 +210,7 @@ new_x = linear.sample(400, generator=cpu_generator)  # the x to test on
 # $$E_q[\log p(z)]=-\tfrac12\sum_j\big(\mu_{I,j}^2+\sigma_{I,j}^2+\log2\pi\big),\qquad
 #   -E_q[\log q]=\tfrac12\sum_j\big(1+\log2\pi+\log\sigma_{I,j}^2\big).$$
 #
-# The first holds because $E_q\|x-Wz-b\|^2$ is the squared distance at the mean plus the variance of $Wz$; the others because $E z^2=\mu^2+\sigma^2$.
+# The first holds because $E_q\|x-Wz-b\|^2$ is the squared distance at the mean plus the variance of $Wz$, summed over its $D$ entries; the others because $E z^2=\mu^2+\sigma^2$.
 
 
 # %%
@@ -242,30 +246,26 @@ claim("the gradients are opposite, to 1e-10", (elbo_gradient + kl_gradient).abs(
 claim("and not zero", elbo_gradient.abs().min() > 0.01)
 
 # %% [markdown]
-# And where is the optimum? The KL to $N(m,\Lambda^{-1})$ is, up to a constant,
+# And where is the optimum? By `gaussian-kl-general` the KL to $N(m,\Lambda^{-1})$ is, up to a constant,
 # $\tfrac12(\mu-m)^\top\Lambda(\mu-m)+\tfrac12\sum_j(\Lambda_{jj}\sigma_j^2-\log\sigma_j^2)$. The first term vanishes at $\mu=m$. Setting the derivative of the second to zero gives
 #
 # $$\mu_I=m(x),\qquad \sigma_{I,j}^2=\frac1{\Lambda_{jj}}.$$
 #
 # The mean is exact. The variance is *not* the posterior's variance $(\Lambda^{-1})_{jj}$ but something smaller: the variance of $z_j$ *given the other coordinates*. A Gaussian without
 # correlations, fitted this way round, prefers to be too narrow: it must not put mass where the posterior has none.
-# We let a general-purpose optimiser climb the ELBO, knowing nothing of this formula.
+# Plain gradient ascent of the ELBO knows nothing of this formula. Where does it end?
 
 # %%
 precision = torch.linalg.inv(covariance)
 mean = torch.zeros(1, 2, dtype=torch.float64, requires_grad=True)
 log_var = torch.zeros(1, 2, dtype=torch.float64, requires_grad=True)
-climber = torch.optim.LBFGS([mean, log_var], max_iter=100, line_search_fn="strong_wolfe")
+for _ in range(400):
+    elbo = linear_elbo(one_x, mean, log_var.exp()).sum()
+    gradients = torch.autograd.grad(elbo, (mean, log_var))
+    with torch.no_grad():
+        mean += 0.1 * gradients[0]
+        log_var += 0.1 * gradients[1]
 
-
-def negative_linear_elbo() -> torch.Tensor:
-    climber.zero_grad()
-    loss = -linear_elbo(one_x, mean, log_var.exp()).sum()
-    loss.backward()
-    return loss
-
-
-climber.step(negative_linear_elbo)
 best_var = 1 / precision.diagonal()
 claim("argmax of the ELBO: the mean is m(x), to 1e-4", (mean - m).abs().max() < 1e-4)
 claim("and the variances are 1/Λ_jj, to 1e-4", (log_var.exp() - best_var).abs().max() < 1e-4)
@@ -277,7 +277,7 @@ claim_between("best variance relative to the posterior's, at most", narrower.max
 #
 # $$\mathrm{KL}\big(N(m,\operatorname{diag}(1/\Lambda_{jj})),N(m,\Lambda^{-1})\big)=\tfrac12\Big(\sum_j\log\Lambda_{jj}-\log|\Lambda|\Big)\ge0 ,$$
 #
-# which is 0 exactly when $\Lambda$ is diagonal. It is the price of independent coordinates, and no training of any network removes it.
+# which is 0 exactly when $\Lambda$ is diagonal. It is the price of independent coordinates that you met in lecture 2, and no training of any network removes it.
 
 # %%
 approximation_gap = 0.5 * (precision.diagonal().log().sum() - torch.logdet(precision)).item()
@@ -325,24 +325,30 @@ cold = climb(new_x, torch.zeros(400, 2).double(), torch.ones(400, 2).double(), s
 # %% [markdown]
 # Now the network of section 1 with $H=16$, trained on the other 400 examples, the *known* ones. The new ones it never sees. (The ELBO is exact here, so there is no sampling.)
 
-# %%
-torch.manual_seed(0)
-network = ChapterInferenceNetwork(D=4, H=16, d=2).double()
-optimiser = torch.optim.Adam(network.parameters(), lr=0.03)
-for _ in range(600):
-    q = network(known_x)
-    loss = -linear_elbo(known_x, q.mean, q.var).mean()
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
 
+# %%
+def trained_network(H: int) -> ChapterInferenceNetwork:
+    torch.manual_seed(0)
+    network = ChapterInferenceNetwork(D=4, H=H, d=2).double()
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.03)
+    for _ in range(400):
+        q = network(known_x)
+        loss = -linear_elbo(known_x, q.mean, q.var).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return network
+
+
+# %%
+network = trained_network(H=16)
 with torch.no_grad():
     q = network(new_x)
     amortised_elbo = linear_elbo(new_x, q.mean, q.var)
 warm = climb(new_x, q.mean, q.var, steps=60)
 
 # %% [markdown]
-# What the network leaves on the table is the **amortisation gap** (摊销差距; Cremer, Li and Duvenaud 2018). Together the two gaps make up the distance from the ELBO to the evidence:
+# What the network's answer falls short of the best $q$ is the **amortisation gap** (摊销差距; Cremer, Li and Duvenaud 2018). Together the two gaps make up the distance from the ELBO to the evidence:
 #
 # $$\log p(x)-\text{ELBO}(q_\phi,x)=\underbrace{\log p(x)-\max_{q}\text{ELBO}(q,x)}_{\text{approximation gap}}
 #   +\underbrace{\max_q\text{ELBO}(q,x)-\text{ELBO}(q_\phi,x)}_{\text{amortisation gap}}.$$
@@ -378,18 +384,8 @@ figure
 # Here the best answer, $m(x)$, is a linear function of $x$, and 16 hidden units do it justice. A network that is too small cannot. And a network knows only the kind of $x$ that it was trained
 # on: for examples far from them its answer is an extrapolation, while separate optimisation does not care where $x$ comes from.
 
+
 # %%
-torch.manual_seed(0)
-narrow = ChapterInferenceNetwork(D=4, H=1, d=2).double()
-optimiser = torch.optim.Adam(narrow.parameters(), lr=0.03)
-for _ in range(600):
-    q = narrow(known_x)
-    loss = -linear_elbo(known_x, q.mean, q.var).mean()
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-
-
 def gap_of(model: nn.Module, x: torch.Tensor) -> float:
     with torch.no_grad():
         q = model(x)
@@ -398,6 +394,7 @@ def gap_of(model: nn.Module, x: torch.Tensor) -> float:
 
 
 far_x = linear.offset + 4 * (new_x - linear.offset)  # four times as far from the centre
+narrow = trained_network(H=1)
 claim("one hidden unit cannot steer two means: a gap above 0.3 nats", gap_of(narrow, new_x) > 0.3)
 claim(
     "16 hidden units, examples unlike the training set: a gap above 5 nats",
@@ -411,7 +408,7 @@ claim(
 #
 # The second network goes the other way. It takes $z$ and returns a *distribution* of $x$; the prior stays fixed, $p(z)=N(0,I)$. Which distribution depends on what an $x$ is.
 #
-# **Binary $x$**, black or white pixels: the network returns $D$ numbers, the logits $a_j$, and $\gamma_j=1/(1+e^{-a_j})$ is the probability that pixel $j$ is black. Given
+# **Binary $x$**, black or white pixels: the network returns $D$ numbers, the logits $a_j$, and $\gamma_j=\operatorname{sigmoid}(a_j)$ is the probability that pixel $j$ is black. Given
 # $z$ the pixels are independent (`bernoulli-likelihood`):
 #
 # $$p(x|z)=\prod_{j=1}^D\gamma_j^{x_j}(1-\gamma_j)^{1-x_j},\qquad \log p(x|z)=\sum_{j=1}^D\Big(x_j\,a_j+\log(1-\gamma_j)\Big).$$
@@ -423,8 +420,8 @@ claim(
 # $$p(x|z)=N(x;\mu_G,\operatorname{diag}\sigma_G^2),\qquad
 #   \log p(x|z)=-\frac12\sum_{j=1}^D\Big(\frac{(x_j-\mu_{G,j})^2}{\sigma_{G,j}^2}+\log\sigma_{G,j}^2+\log2\pi\Big).$$
 #
-# Conditional independence sounds like a strong assumption, as the pixels of a digit are anything but independent. But it is only made *given* $z$: what the pixels have in common must come
-# through $z$, and that is what forces the code to be informative.
+# Conditional independence (条件独立) sounds like a strong assumption, as the pixels of a digit are anything but independent. But it is only made *given* $z$: whatever the pixels have in common must come
+# through $z$.
 
 
 # %%
@@ -465,7 +462,7 @@ claim("and exceeds 12 in the middle", density.max() > 12)
 # $$\text{ELBO}=E_q\big[\log p(x|z)+\log p(z)-\log q(z|x)\big]
 #   =\underbrace{E_q[\log p(x|z)]}_{\text{reconstruction}}-\underbrace{E_q\Big[\log\frac{q(z|x)}{p(z)}\Big]}_{\mathrm{KL}(q(z|x),\,p(z))}.$$
 #
-# This is `elbo-split`. The first term asks that $z$, drawn from $q(z|x)$, suffices to restore $x$. The second charges for every nat by which $q(z|x)$ departs from the prior. Note
+# This is `elbo-split`. The first term, the **reconstruction** (重构), asks that $z$, drawn from $q(z|x)$, suffices to restore $x$. The second charges for every nat by which $q(z|x)$ departs from the prior. Note
 # that this KL compares $q$ with the *prior*; the one of section 3, with the *posterior*, does not appear in what we compute. In the linear model:
 
 # %%
@@ -480,14 +477,14 @@ claim(
 
 # %% [markdown]
 # Both networks appear in it: $\phi$ in $q$, $\theta$ in $p(x|z;\theta)$. EM would alternate: climb in $\phi$ with $\theta$ fixed (E-step), then in $\theta$ with $\phi$ fixed (M-step). But both steps climb
-# *the same function* (Neal and Hinton 1998), so nothing forbids to climb in both directions at once, along the gradient in $(\phi,\theta)$. That is what training a VAE is: **E-step and M-step in one**.
+# *the same function* (Neal and Hinton 1998), so nothing forbids climbing in both directions at once, along the gradient in $(\phi,\theta)$. That is what training a VAE is: **E-step and M-step in one**.
 #
 # The smallest example fits on a page. Let $x$ and $z$ be numbers, $x|z\sim N(wz,\lambda)$, and $q(z|x)=N(vx,s^2)$. The generator has one parameter $w$, the inference network one parameter $v$; we hold
 # $s^2$ fixed, so that two remain. With $S$ for the average of $x^2$ over the data, the average ELBO is
 #
 # $$F(v,w)=-\frac12\log2\pi\lambda-\frac{(1-wv)^2S+w^2s^2}{2\lambda}-\frac12\big(s^2+v^2S-1-\log s^2\big).$$
 #
-# Setting $\partial F/\partial v=0$ gives the E-step $v=w/(w^2+\lambda)$, and $\partial F/\partial w=0$ gives the M-step $w=vS/(v^2S+s^2)$. The data's variance is explained exactly when
+# Setting $\partial F/\partial v=0$ gives the E-step $v=w/(w^2+\lambda)$, and $\partial F/\partial w=0$ gives the M-step $w=vS/(v^2S+s^2)$. The model gives $x$ the variance $w^2+\lambda$, which is the data's when
 # $w^2+\lambda=S$. There $v=w/S$, and with $s^2=\lambda/S$, the posterior's own variance at that point, neither step moves any more.
 
 # %%
@@ -606,12 +603,12 @@ settings = {
     "Gaussian, binary": (GaussianGenerator(2, 64, hidden=(64,), var=0.1), True),
     "Bernoulli, grey": (BernoulliGenerator(2, 64, hidden=(64,)), False),
     "Gaussian, grey": (GaussianGenerator(2, 64, hidden=(64,), var=0.05), False),
-    "Gaussian, grey, variance learned": (GaussianGenerator(2, 64, hidden=(64,), var=None), False),
+    "Gaussian, grey, learned": (GaussianGenerator(2, 64, hidden=(64,), var=None), False),
 }
 models = {}
 for name, (generator_network, is_binary) in settings.items():
     models[name] = new_vae(generator_network)
-    trainer_for(models[name], is_binary=is_binary).run(1_000)
+    trainer_for(models[name], is_binary=is_binary).run(700)
 
 # %% [markdown]
 # The natural thing to do is to compare their ELBOs.
@@ -628,9 +625,7 @@ elbos = {name: average_elbo(name) for name in settings}
 claim_between("Bernoulli on binary images, ELBO (nats)", elbos["Bernoulli, binary"], -28, -22)
 claim_between('Bernoulli on grey images, "ELBO"', elbos["Bernoulli, grey"], -28, -22)
 claim_between("Gaussian on grey images, ELBO", elbos["Gaussian, grey"], 2, 15)
-claim_between(
-    "Gaussian with learned variances, ELBO", elbos["Gaussian, grey, variance learned"], 30, 110
-)
+claim_between("Gaussian with learned variances, ELBO", elbos["Gaussian, grey, learned"], 20, 110)
 
 # %% [markdown]
 # The numbers invite two false conclusions. "Grey images are as hard for the Bernoulli as binary ones" and "learned variances are better by tens of nats". We take them one after the other.
@@ -642,7 +637,8 @@ claim_between(
 #
 # $$\int_0^1\gamma^x(1-\gamma)^{1-x}\,dx=\frac{2\gamma-1}{\log\gamma-\log(1-\gamma)}\le\frac12,$$
 #
-# because the integrand is $(1-\gamma)\,e^{ax}$ with $a=\log\frac{\gamma}{1-\gamma}$, an exponential. The value $\tfrac12$ is taken at $\gamma=\tfrac12$. With 64 pixels the total is at most $2^{-64}$ instead of 1. (With the missing factor it becomes a distribution of its own, the
+# because the integrand is $(1-\gamma)\,e^{ax}$ with $a=\log\frac{\gamma}{1-\gamma}$. This exponential is convex, so it lies below its chord from $1-\gamma$ at $x=0$ to $\gamma$ at $x=1$, whose integral
+# is $\tfrac12$; at $\gamma=\tfrac12$ the two coincide. With 64 pixels the total is at most $2^{-64}$ instead of 1. (With the missing factor it becomes a distribution of its own, the
 # continuous Bernoulli: Loaiza-Ganem and Cunningham 2019.)
 
 # %%
@@ -667,38 +663,26 @@ for name, model in models.items():
     x = (binary_x if settings[name][1] else grey_x)[:10]
     with torch.no_grad():
         p = model.decode(model.posterior(x).mean)
-        sample = p.sample(generator=generator).clamp(0, 1)
-    pictures[name] = {"data": x, "mean": p.mean.clamp(0, 1), "sample": sample}
+    pictures[name] = {"data": x, "mean": p.mean, "sample": p.sample(generator=generator)}
 
 
-def gallery(names: dict[str, str]):
-    first = pictures[next(iter(names))]
-    rows = {"data": first["data"]}
-    for name, label in names.items():
-        rows |= {
-            f"{label}, mean": pictures[name]["mean"],
-            f"{label}, sample": pictures[name]["sample"],
-        }
-    return plotting.image_rows(
-        {key: row.reshape(-1, 8, 8) for key, row in rows.items()}, scale=0.55
-    )
+def gallery(*names: str):
+    rows = {"data": pictures[names[0]]["data"]}
+    for name in names:
+        rows |= {f"{name}: {kind}": pictures[name][kind] for kind in ("mean", "sample")}
+    images = {label: row.clamp(0, 1).reshape(-1, 8, 8) for label, row in rows.items()}
+    return plotting.image_rows(images, scale=0.55)
 
 
 # %%
-gallery({"Bernoulli, binary": "Bernoulli", "Gaussian, binary": "Gaussian"})
+gallery("Bernoulli, binary", "Gaussian, binary")
 
 # %%
-gallery(
-    {
-        "Bernoulli, grey": "Bernoulli",
-        "Gaussian, grey": "Gaussian, λ = 0.05",
-        "Gaussian, grey, variance learned": "Gaussian, learned",
-    }
-)
+gallery("Bernoulli, grey", "Gaussian, grey", "Gaussian, grey, learned")
 
 # %% [markdown]
-# **What to see.** First figure, binary data: the means of both models are grey, of the same kind, and could not be told apart. But only the Bernoulli's *samples* are black and white like the data; the Gaussian draws grey noise on white paper. Second figure, grey data: now it
-# is the Bernoulli that gives itself away, with hard black-and-white pixels that no grey image has. The Gaussian with one fixed $\lambda$ adds the same noise everywhere, on
+# **What to see.** First figure, binary data: the means of both models are grey, and by them you could not tell the models apart. But only the Bernoulli's *samples* are black and white like the data; the Gaussian draws grey noise on white paper. Second figure, grey data: now it
+# is the Bernoulli that gives itself away, with hard black-and-white pixels that no grey image has. The Gaussian with the fixed $\lambda=0.05$ adds the same noise everywhere, on
 # the empty border too; the one with learned variances keeps the border clean and puts its noise on the strokes. The means alone would have told you little of this.
 #
 # A number says the same: the share of pixels that lie strictly between 0.1 and 0.9.
@@ -712,7 +696,7 @@ def grey_share(x: torch.Tensor) -> float:
 samples = {name: picture["sample"] for name, picture in pictures.items()}
 claim_between("grey pixels in the grey data", grey_share(grey_x), 0.3, 0.6)
 claim_between(
-    "in samples of the Gaussian trained on them", grey_share(samples["Gaussian, grey"]), 0.3, 0.7
+    "in samples of the Gaussian trained on them", grey_share(samples["Gaussian, grey"]), 0.3, 0.8
 )
 claim(
     "in samples of the Bernoulli trained on them: none", grey_share(samples["Bernoulli, grey"]) == 0
@@ -721,7 +705,7 @@ claim_between(
     "Gaussian trained on binary data (which have none)",
     grey_share(samples["Gaussian, binary"]),
     0.2,
-    0.7,
+    0.8,
 )
 
 # %% [markdown]
@@ -760,28 +744,25 @@ Explorer(
 
 # %%
 constant = train_set.images.var(dim=0) == 0  # (D,)
-learned, fixed = models["Gaussian, grey, variance learned"], models["Gaussian, grey"]
+learned, fixed = models["Gaussian, grey, learned"], models["Gaussian, grey"]
 with torch.no_grad():
     at_mean = {name: models[name].decode(models[name].posterior(grey_x).mean) for name in models}
-p, p_fixed = at_mean["Gaussian, grey, variance learned"], at_mean["Gaussian, grey"]
+p, p_fixed = at_mean["Gaussian, grey, learned"], at_mean["Gaussian, grey"]
 ceiling = -0.5 * math.log(2 * math.pi * VAR_FLOOR)
 nats_from_constant = gaussian_log_prob(p.mean[:, constant], p.var[:, constant], grey_x[:, constant])
 
 claim("3 of the 64 pixels never change", constant.sum() == 3)
-claim("they could yield up to 5.9 to 6.0 nats each", 5.9 < ceiling < 6.0)
+claim("each could yield at most between 5.9 and 6.0 nats", 5.9 < ceiling < 6.0)
 claim_between(
-    "they do yield, together, per image (nats)", nats_from_constant.mean(), 6, 3 * ceiling
+    "they do yield, together, per image (nats)", nats_from_constant.mean(), 3, 3 * ceiling
 )
-claim_between("smallest learned variance", p.var.min(), VAR_FLOOR, 1e-4)
+claim_between("smallest learned variance", p.var.min(), VAR_FLOOR, 1e-3)
 error, error_fixed = ((dist.mean - grey_x).square().mean() for dist in (p, p_fixed))
-claim(
-    "and yet the reconstruction has the larger squared error, by 20 % or more",
-    error > 1.2 * error_fixed,
-)
+claim("and yet the means have the larger squared error", error > error_fixed)
 
 # %% [markdown]
-# The last line is worth a thought. With variances that differ, the likelihood weighs every pixel's squared error by $1/\sigma_{G,j}^2$: almost constant pixels shout, the strokes in the
-# middle whisper, and the code serves those that shout. A better density, and worse pictures.
+# Why the larger error? With variances that differ, the likelihood weighs every pixel's squared error by $1/\sigma_{G,j}^2$. Almost constant pixels weigh most, the strokes in the
+# middle least, and the code serves the former. A better density, and worse pictures.
 #
 # **A fair comparison.** The images have 17 grey levels, so a *probability* of an image exists, and every model can be made to state one. For a Gaussian it is its mass in the bin around the level
 # (the outermost bins reach to infinity); for the "Bernoulli" it is $\gamma^x(1-\gamma)^{1-x}$ divided by its sum over the 17 levels. Then all speak of the same thing, and nobody can exceed 0.
@@ -826,9 +807,9 @@ def fair_elbo(name: str, samples: int = 10) -> float:
 fair = {name: fair_elbo(name) for name in list(settings)[2:]}
 
 # %%
-by_density = elbos["Gaussian, grey, variance learned"] - elbos["Gaussian, grey"]
-by_probability = fair["Gaussian, grey, variance learned"] - fair["Gaussian, grey"]
-claim("as densities, learned variances lead by more than 25 nats", by_density > 25)
+by_density = elbos["Gaussian, grey, learned"] - elbos["Gaussian, grey"]
+by_probability = fair["Gaussian, grey, learned"] - fair["Gaussian, grey"]
+claim("as densities, learned variances lead by more than 15 nats", by_density > 15)
 claim("as probabilities, the two are within 12 nats", abs(by_probability) < 12)
 behind = fair["Gaussian, grey"] - fair["Bernoulli, grey"]
 claim_between('the "Bernoulli" is behind the fixed Gaussian by (nats)', behind, 8, 30)
@@ -856,7 +837,7 @@ with torch.no_grad():
     fixed.generator.fixed_var = 0.05
 claim_between("best λ for this decoder", best_lam, 0.028, 0.048)
 claim_between(
-    "gained on the test set by changing λ alone (nats)", improved - elbos["Gaussian, grey"], 0.2, 5
+    "gained on the test set by changing λ alone (nats)", improved - elbos["Gaussian, grey"], 0.05, 5
 )
 
 # %% [markdown]
@@ -868,7 +849,7 @@ claim_between(
 #
 # $$p(x)=\int p(x|z)p(z)\,dz\approx\sum_k p(x|z_k)\,p(z_k)\,\Delta^2,$$
 #
-# with $\Delta$ the spacing of the grid. This gives $\log p(x)$ and the posterior, exactly for all practical purposes. (For $d=20$ the same grid would need $161^{20}$ points. Enjoy it while it lasts.)
+# with $\Delta$ the spacing of the grid. This gives $\log p(x)$ and the posterior, exactly for all practical purposes. (For $d=20$ the same grid would need $161^{20}$ points.)
 
 # %%
 from gm_course.distributions import standard_normal_log_prob
@@ -938,14 +919,14 @@ with torch.no_grad():
     refined_elbo = quadrature_elbo(chosen, refined.mean, refined.var)
 
 # %%
-approximation = (log_evidence - refined_elbo).mean()
-amortisation = (refined_elbo - network_elbo).mean()
+image_gaps = refined_elbo - network_elbo  # the amortisation gap of each image, (100,)
+approximation, amortisation = (log_evidence - refined_elbo).mean(), image_gaps.mean()
 claim(
     "every refined ELBO is below log p(x), to 0.01 nats", (refined_elbo < log_evidence + 0.01).all()
 )
-claim("refining never makes it worse, to 0.01 nats", (refined_elbo > network_elbo - 0.01).all())
-claim_between("approximation gap, average (nats)", approximation, 0.02, 0.25)
-claim_between("amortisation gap, average (nats)", amortisation, 0.08, 0.7)
+claim("refining never makes it worse, to 0.01 nats", (image_gaps > -0.01).all())
+claim_between("approximation gap, average (nats)", approximation, 0.01, 0.25)
+claim_between("amortisation gap, average (nats)", amortisation, 0.03, 0.7)
 claim("the network loses more than the Gaussian family does", amortisation > approximation)
 
 # %% [markdown]
@@ -969,7 +950,7 @@ def gap_curve(width: int, checkpoints: tuple[int, ...]) -> list[float]:
     return gaps
 
 
-checkpoints = (10, 30, 100, 300, 1_000)
+checkpoints = (10, 30, 100, 300, 600)
 gaps = {width: gap_curve(width, checkpoints) for width in (2, 8, 64)}
 
 # %%
@@ -990,53 +971,42 @@ claim(
     "two hidden units: at the end more than three times the gap of 64",
     gaps[2][-1] > 3 * gaps[64][-1],
 )
-claim("wider is better: 64 below 8 below 2", gaps[64][-1] < gaps[8][-1] < gaps[2][-1])
-claim_between("64 hidden units at the end (nats)", gaps[64][-1], 0.08, 0.8)
+claim_between("64 hidden units at the end (nats)", gaps[64][-1], 0.03, 0.8)
 claim("training shrinks it more than fivefold", gaps[64][0] > 5 * gaps[64][-1])
 
 # %% [markdown]
-# **What to see.** Each curve falls while the network learns. A narrow network gets stuck far above the others: it cannot compute a good $q$ for every image, however long it is trained. The wide one comes down to a
-# few tenths of a nat. The dashed line never moves: it belongs to the family of Gaussians, not to the network.
+# **What to see.** Each curve falls while the network learns. The narrowest network falls ever more slowly, far above the others: two hidden units cannot express a good $q$ for every image. The wide one comes down to
+# one or two tenths of a nat. The dashed line never moves: it belongs to the family of Gaussians, not to the network.
 #
 # ### Where the network's Gaussian is poor
 #
 # An average hides the interesting cases. For some images we zoom in on the plane: grey is the exact posterior on a grid, the black line holds 86 % of its mass, and each coloured ellipse holds as much of a Gaussian.
 
 # %%
-from gm_course.plotting.inference import PosteriorView, posterior_views
+from gm_course.plotting.inference import posterior_view, posterior_views
 
 
-def posterior_view(index: int) -> PosteriorView:
-    """One test image's posterior on a grid around its refined Gaussian, and both Gaussians."""
-    centre = 0.5 * (q.mean[index] + refined.mean[index])
-    stds = torch.stack([q.var[index], refined.var[index]]).sqrt()
-    reach = 3.5 * stds.max() + (q.mean[index] - centre).abs().max()  # half the side of a square
-    low, high = (centre - reach).tolist(), (centre + reach).tolist()
-    z1, z2 = (torch.linspace(low[i], high[i], 81, device=runtime.device) for i in (0, 1))
-    rows, columns = torch.meshgrid(z2, z1, indexing="ij")  # rows along z₂
-    log_joint = log_joint_on_grid(
-        chosen[index : index + 1], torch.stack([columns, rows], -1).reshape(-1, 2)
-    )
-    return PosteriorView(
-        title=f"amortisation gap {refined_elbo[index] - network_elbo[index]:.2f} nats",
-        image=chosen[index].reshape(8, 8),
-        density=(log_joint - log_joint.max()).exp().reshape(81, 81),
-        extent=(low[0], high[0], low[1], high[1]),
-        gaussians={
-            "network's $q$": (q.mean[index].cpu(), q.var[index].cpu()),
-            "refined $q$": (refined.mean[index].cpu(), refined.var[index].cpu()),
+def view_of(index: int):
+    x = chosen[index : index + 1]
+    return posterior_view(
+        f"amortisation gap {image_gaps[index]:.2f} nats",
+        x.reshape(8, 8),
+        lambda grid: log_joint_on_grid(x, grid)[0],
+        {
+            "network's $q$": (q.mean[index], q.var[index]),
+            "refined $q$": (refined.mean[index], refined.var[index]),
         },
     )
 
 
 # %%
-by_gap = (refined_elbo - network_elbo).argsort(descending=True).tolist()
+by_gap = image_gaps.argsort(descending=True).tolist()
 shown = by_gap[:4] + by_gap[10:50:10] + by_gap[-4:]  # the worst, some in between, the best
-views = [posterior_view(index) for index in shown]
+views = [view_of(index) for index in shown]
 posterior_views([views[0], views[1], views[5], views[-1]])
 
 # %% [markdown]
-# **What to see.** The title gives each image's amortisation gap. The two on the left are the worst of the hundred, the last one is the best. In the worst cases the dashed ellipse lies *beside* the posterior, or is too wide or too narrow:
+# **What to see.** The title gives each image's amortisation gap. The two on the left are the worst of the hundred, the last one is the best. In the worst cases the dashed ellipse lies *beside* the posterior's hill or between two hills, or has the wrong width:
 # the network made a mistake about this image, and a few gradient steps, the solid ellipse, mend it. Where the posterior is tilted, bent, or has a second island, even the refined ellipse, whose axes must
 # be parallel to the coordinates', cannot fill it: that remainder is the approximation gap.
 #
@@ -1050,13 +1020,12 @@ Explorer(
 
 # %% [markdown]
 # Images 1 to 4 are the worst of the hundred, 9 to 12 the best. Look at the digit first: in the worst cases it is often one that you would hesitate to name yourself. Towards the
-# end the dashed and the solid ellipse are hard to tell apart, and what is left is the shape: count how often the black line is tilted. And compare the sizes. The network's ellipse
-# is often the larger one: unsure where the posterior lies, it does better to hedge.
+# end the dashed and the solid ellipse are hard to tell apart, and what is left is the shape: count how often the black line is tilted.
 #
 # One consequence for later lectures: the ELBO of a VAE can rank two *models* wrongly when one of them merely has the better inference network. Lecture 5 therefore estimates $\log p(x)$ itself.
 
 # %%
-worst_tenth = (refined_elbo - network_elbo)[by_gap[:10]].sum() / (refined_elbo - network_elbo).sum()
+worst_tenth = image_gaps[by_gap[:10]].sum() / image_gaps.sum()
 claim_between(
     "share of the whole gap that the worst tenth of the images has", worst_tenth, 0.25, 0.95
 )
@@ -1068,7 +1037,6 @@ claim_between(
 # |---|---|---|
 # | KL infinite or NaN after a few steps | a variance of 0: exp that underflowed, abs, or softplus without a floor | the smallest variance; section 2 |
 # | $q$ far too narrow or too wide everywhere | $\sigma_I$ where $\sigma_I^2$ is meant | compare with Monte Carlo (lecture 5, section 2) |
-# | the hidden layer is taken for a standard deviation | two meanings of $\sigma$: logistic function and variance | section 1 |
 # | good on the training set, poor on unusual images | the amortisation gap: inference, not the model | refine $q$ for single images; section 8 |
 # | ELBO positive, and rising without better pictures | Gaussian with learned variance on nearly constant pixels | the smallest variance against its floor; section 7 |
 # | fine means, absurd samples | the likelihood does not fit the data | draw samples, not only means |
@@ -1092,7 +1060,7 @@ claim_between(
 #
 # </details>
 #
-# 3. A colleague reports an ELBO of +200 nats per image, with a Gaussian decoder on images in $[0,1]$. You rescale the pixels to $[0,255]$ and train the same way. What happens to the ELBO?
+# 3. A colleague reports an ELBO of +200 nats per image, with a Gaussian decoder on images in $[0,1]$. You rescale the pixels to $[0,255]$, and the decoder's standard deviations with them. What happens to the ELBO?
 #
 # <details><summary>Answer</summary>
 #
