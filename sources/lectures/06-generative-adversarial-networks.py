@@ -11,7 +11,7 @@
 # **After this lecture you will be able to**
 #
 # - say what an explicit and an implicit density (显式密度, 隐式密度) are, and what can be computed with each;
-# - derive the discriminator's loss from the cross-entropy (交叉熵), and compute it without overflow;
+# - derive the loss of the discriminator (判别网络) from the cross-entropy (交叉熵), and compute it without overflow;
 # - derive both losses of the generator and their gradients, and spot a published explanation that has them backwards;
 # - write Algorithm 13.1 from memory, and watch both players learn in the plane;
 # - measure what a discriminator that is too weak or too strong does to the generator;
@@ -19,8 +19,7 @@
 #
 # **You need** lecture [1](01-probabilistic-generative-models.ipynb), or this: a generative model may be given by a **generator network** (生成网络) $G$
 # that turns noise $z\sim p(z)$, usually $N(0,I)$, into a sample $x=G(z;\theta)$. The distribution of these samples is called $p_\theta$, that of the data
-# $p_r$. In shapes, $B$ is the number of examples in a batch, $D$ the dimension of $x$ and $d$ that of $z$; the discriminator is also called $D$, but always
-# with an argument or next to a $G$.
+# $p_r$. $B$ is the number of examples in a batch, $d_x$ the dimension of $x$ and $d_z$ that of $z$; the letter $D$ is kept for the discriminator.
 
 # %%
 import math
@@ -68,7 +67,7 @@ without_slope = normal_density(2 * x.log())
 claim_between("area if the slope is forgotten", torch.trapezoid(without_slope, x), 0.55, 0.58)
 
 # %% [markdown]
-# The area 1 shows that this is a density, and the second claim what the denominator is for. Now the two sides of `generator-pushforward`, for
+# The first area shows that this is a density, the second what the denominator is for. Now the two sides of `generator-pushforward`, for
 # $h(x)=\frac{x}{1+x}$: the left one by integrating the density, the right one by averaging over noise, without a density.
 
 
@@ -103,14 +102,14 @@ claim_between(
 claim_between("area with both", torch.trapezoid(2 * one_preimage, x), 0.98, 1)
 
 # %% [markdown]
-# **The dimensions must agree.** With $d<D$ there is no density at all. A smooth $G:\mathbb R^d\to\mathbb R^D$ fills only a thin sheet of the space, whose volume is
+# **The dimensions must agree.** With $d_z<d_x$ there is no density at all. A smooth $G:\mathbb R^{d_z}\to\mathbb R^{d_x}$ fills only a thin sheet of the space, whose volume is
 # zero, so all the probability sits on a set of volume zero. If there were a density at $x$, then the probability of a small disc around $x$, divided by the
 # disc's area, would approach it as the disc shrinks. We measure that ratio for the curve $G(z)=(z,\sin 2z)$ in the plane, and for the same curve with
 # some noise added, which does have a density.
 
 # %%
 z = torch.randn(2_000_000, generator=noise, dtype=double)
-curve = torch.stack([z, torch.sin(2 * z)], dim=1)  # d = 1, D = 2
+curve = torch.stack([z, torch.sin(2 * z)], dim=1)  # d_z = 1, d_x = 2
 blurred = curve + 0.3 * torch.randn(curve.shape, generator=noise, dtype=double)
 
 
@@ -127,10 +126,11 @@ growth = mass_per_area(blurred, 0.05) / mass_per_area(blurred, 0.1)
 claim_between("blurred: half the radius, 0.1 to 0.05, changes it by", growth, 0.85, 1.15)
 
 # %% [markdown]
-# On the curve every halving doubles the ratio, without end. (A typical GAN for images has $d=100$ and $D=12{,}288$.) And the third thing:
-# **the Jacobian's determinant** $\det\frac{\partial G}{\partial z}$, the slope's successor in $D$ dimensions, costs of the order of $D^3$ operations per sample unless
-# the network is built for it. Models that are built for it, *normalizing flows*, keep the density and pay with freedom. A GAN keeps the freedom: an **implicit
-# density** is a distribution that one can draw from and average over, but not evaluate.
+# On the curve every halving doubles the ratio, without end. (A typical GAN for images has $d_z=100$ and $d_x=64\cdot64\cdot3=12{,}288$.)
+#
+# **The determinant must be affordable.** In several dimensions the slope becomes the determinant of the Jacobian (雅可比行列式) $\frac{\partial G}{\partial z}$, which costs of the order of
+# $d_x^3$ operations per sample. *Normalizing flows* (标准化流) are networks built to be invertible with a cheap determinant; they keep the density. A GAN gives it up and may use any
+# network: its **implicit density** is a distribution that one can draw from and average over, but not evaluate.
 
 # %%
 figure, (left, middle, right) = plotting.new_figure(3, size=(3.5, 2.9))
@@ -151,7 +151,7 @@ right.set(title="$G(z)=(z,\\sin 2z)$: no density", xlabel="$x_1$", ylabel="$x_2$
 figure
 
 # %% [markdown]
-# **What to see.** Grey are histograms of samples; samples are always to be had. On the left the formula fits them. In the middle it fits only if both
+# **What to see.** The grey histograms are samples. On the left the formula fits them. In the middle it fits only if both
 # preimages are counted. On the right the samples form a line: there is nothing that a curve of densities could be drawn over.
 #
 # Without a density there is no likelihood to maximise. What remains is to compare *samples* with *samples*, and for that we train a network.
@@ -193,6 +193,7 @@ def torch_cross_entropy(real_logits, fake_logits):
     return functional.binary_cross_entropy_with_logits(s, y)
 
 
+# %%
 ours = -0.5 * bracket(real_logits, fake_logits)
 claim(
     "−½ of the bracket is the cross-entropy, to 1e-12",
@@ -228,12 +229,12 @@ claim_between("log σ(−20), directly", functional.logsigmoid(-s), -20.001, -19
 #
 # and only the first factor knows which loss was taken. With $D=\sigma(s)$ we have $\frac{dD}{ds}=\sigma(s)(1-\sigma(s))=D(1-D)$, and so
 #
-# | | $\ell$ | over $D$ | times $D(1-D)$ gives: over $s$ | $D\to 0$, rejected | $D\to 1$, believed |
+# | | $\ell$ | $\frac{d\ell}{dD}$ | $\frac{d\ell}{ds}=\frac{d\ell}{dD}\,D(1-D)$ | as $D\to 0$, rejected | as $D\to 1$, believed |
 # |---|---|---|---|---|---|
-# | saturating | $\log(1-D)$ | $-\frac{1}{1-D}$ | $-D=-\sigma(s)$ | **0** | $-1$ |
-# | non-saturating | $\log D$ | $\frac1D$ | $1-D=1-\sigma(s)$ | **1** | 0 |
+# | saturating, minimised | $\log(1-D)$ | $-\frac{1}{1-D}$ | $-D=-\sigma(s)$ | **0** | $-1$ |
+# | non-saturating, maximised | $\log D$ | $\frac1D$ | $1-D=1-\sigma(s)$ | **1** | 0 |
 #
-# This is `saturating-gradient`. At the start of training a generator is bad and $D(G(z))$ is near 0. Exactly then the saturating loss hardly pushes: the worse a
+# This is `saturating-gradient`; the last two columns are limits of $\frac{d\ell}{ds}$. At the start of training a generator is bad and $D(G(z))$ is near 0. Exactly then the saturating loss hardly pushes: the worse a
 # sample, the less it learns from it. With the non-saturating one it is the other way round, and that is the loss used in practice.
 
 # %%
@@ -254,31 +255,31 @@ for axis, (xlabel, place, curves) in zip(axes, panels, strict=True):
     axis.set_xlabel(xlabel)
     axis.legend()
 axes[0].set(title="loss of a sample (nats)", ylim=(-6, 6))
-axes[1].set(title="its derivative over $D$", ylim=(-10, 0.5))
-axes[2].set(title="its derivative over the logit $s$", ylim=(-1.1, 0.1))
+axes[1].set(title="its derivative with respect to $D$", ylim=(-10, 0.5))
+axes[2].set(title="its derivative with respect to $s$", ylim=(-1.1, 0.1))
 figure
 
 # %% [markdown]
 # **What to see.** Solid is the saturating loss, dashed the non-saturating one (as something to minimise, $-\log D$). Both fall from left to right: they want the same
-# thing. Now compare the middle with the right panel at their left ends, where a sample is rejected. Over $D$ the solid curve starts at $-1$, a respectable slope,
-# and the dashed one is infinite. Over $s$, which is where the gradient passes, the solid one is 0 and the dashed one is $-1$.
+# thing. Now compare the middle with the right panel at their left ends, where a sample is rejected. With respect to $D$ the solid curve starts at $-1$, not at 0,
+# and the dashed one at $-\infty$. With respect to $s$, which is what the network returns, the solid one is 0 and the dashed one $-1$.
 #
 # ### An explanation to be careful with
 #
 # Saturation is explained wrongly in much teaching material. Three versions circulate:
 #
-# 1. *"$\log(1-D)$ is flat at $D=0$, so its gradient vanishes there."* Flat compared with $\log D$, yes; but the slope over $D$ at 0 is $-1$, not 0. What
+# 1. *"$\log(1-D)$ is flat at $D=0$, so its gradient vanishes there."* Flat compared with $\log D$, yes; but its slope in $D$ at 0 is $-1$, not 0. What
 #    vanishes is $\frac{dD}{ds}=D(1-D)$: it is the *sigmoid* that saturates, and $\log(1-D)$ does not undo it, whereas $\log D$ with its $\frac1D$ does.
-# 2. *"$-\log D$ has an exploding gradient $\frac1D$ at bad samples."* The $\frac1D$ is cancelled by the same sigmoid. Over $s$ no slope exceeds 1.
-# 3. *"$\log(1-D)$ is steep when $D\approx 0$ and saturates once the discriminator is fooled."* Backwards: its slope over $s$ is $-D$, so it pushes hardest where $D$ is fooled. In
-#    that regime it is the non-saturating loss that rests, and it may.
+# 2. *"$-\log D$ has an exploding gradient $\frac1D$ at bad samples."* The $\frac1D$ is cancelled by the same sigmoid. In $s$ no slope is steeper than 1.
+# 3. *"$\log(1-D)$ is steep when $D\approx 0$ and saturates once the discriminator is fooled."* Backwards: its slope in $s$ is $-D$, so it pushes hardest where $D$ is fooled. In
+#    that regime it is the non-saturating loss whose slope vanishes, and there it does no harm.
 #
-# Do not take our word for it. Automatic differentiation knows nothing of these explanations:
+# Automatic differentiation decides between these explanations and the table:
 
 
 # %%
 def slopes(loss, D):
-    """Derivative of the loss over D, and over the logit s, at one value of D."""
+    """Derivatives of the loss with respect to D and to the logit s, at one value of D."""
     D = torch.tensor(D, dtype=double, requires_grad=True)
     (d_slope,) = torch.autograd.grad(loss(D), D)
     s = torch.logit(D.detach()).requires_grad_()
@@ -296,19 +297,19 @@ def nonsaturating(D):
 
 # %%
 d_slope, s_slope = slopes(saturating, 0.001)  # a sample that is rejected
-claim_between("rejected: saturating loss over D (version 1 says 0)", d_slope, -1.01, -1)
-claim_between("rejected: saturating loss over s", s_slope, -0.0011, -0.0009)
+claim_between("rejected: slope of the saturating loss in D (version 1 says 0)", d_slope, -1.01, -1)
+claim_between("rejected: slope of the saturating loss in s", s_slope, -0.0011, -0.0009)
 d_slope, s_slope = slopes(nonsaturating, 0.001)
-claim_between("rejected: non-saturating loss over D", d_slope, -1001, -999)
+claim_between("rejected: slope of the non-saturating loss in D", d_slope, -1001, -999)
 claim_between(
-    "rejected: non-saturating loss over s (version 2 says it explodes)", s_slope, -1, -0.99
+    "rejected: slope of the non-saturating loss in s (version 2: explodes)", s_slope, -1, -0.99
 )
 d_slope, s_slope = slopes(saturating, 0.999)  # a sample that is believed
-claim_between("believed: saturating loss over s (version 3 says 0)", s_slope, -1, -0.99)
+claim_between("believed: slope of the saturating loss in s (version 3 says 0)", s_slope, -1, -0.99)
 
 # %% [markdown]
-# The two slopes over $s$ are $-D$ and $-(1-D)$. For one sample the gradients in $x$ therefore have the same direction, and lengths in the ratio $\frac{1-D}{D}$.
-# For a batch the directions differ: the non-saturating loss listens to the rejected samples, the saturating one to those that are already believed. We check the ratio with two
+# The slopes of the two losses in $s$ are $-D$ and $-(1-D)$. For one sample the gradients in $x$ therefore have the same direction, and lengths in the ratio $\frac{1-D}{D}$.
+# For a batch the directions differ: the non-saturating loss gives weight to the rejected samples, the saturating one to those that are already believed. We check the ratio with two
 # random networks.
 
 # %%
@@ -316,7 +317,7 @@ from gm_course.gan import NoiseGenerator, ScoreNetwork
 
 generator_network = NoiseGenerator(noise_dim=2, data_dim=2, hidden=(64, 64)).double()
 discriminator = ScoreNetwork(data_dim=2, hidden=(64, 64)).double()  # returns logits
-x = generator_network.sample(5, generator=noise).detach().requires_grad_()  # (B, D)
+x = generator_network.sample(5, generator=noise).detach().requires_grad_()  # (B, d_x)
 s = 4 * discriminator(x) - 2  # (B,); scaled so that D is small
 D = torch.sigmoid(s).detach()
 (weak,) = torch.autograd.grad(saturating(torch.sigmoid(s)).sum(), x, retain_graph=True)
@@ -422,7 +423,7 @@ from gm_course.data.toy import moons
 
 dtype = torch.float32 if runtime.device.type == "mps" else double  # Apple's GPU has no float64
 target = moons(noise=0.1, dtype=dtype)
-data = target.sample(4_000, generator=runtime.generator(1))  # (N, D)
+data = target.sample(4_000, generator=runtime.generator(1))  # (N, 2)
 held_out = target.sample(1_000, generator=runtime.generator(2))
 
 
@@ -438,9 +439,10 @@ def adam(network):
 
 
 # %% [markdown]
-# A leaky ReLU (带泄漏的 ReLU) keeps some gradient everywhere, which matters in $D$, because the generator learns through it. Adam's first number is usually lowered from 0.9 to
-# 0.5 in GANs: momentum remembers where the other player used to be. For the same reason its second number is 0.9
-# here instead of 0.999.
+# A leaky ReLU (带泄漏的 ReLU) keeps some gradient everywhere, which matters in $D$, because the generator learns through it. Adam's $\beta_1$ is usually lowered from 0.9 to
+# 0.5 in GANs: momentum (动量) remembers where the other player used to be. For the same reason we take $\beta_2=0.9$ instead of 0.999.
+#
+# **In the code** `D` is the network, so `D(x)` is the logit $s$; the probability that the formulas call $D(x)$ is `torch.sigmoid(D(x))`.
 #
 # Beside the algorithm we keep *scenes*, that is samples and the surface of $D$ at some moments, to look at later.
 
@@ -474,11 +476,13 @@ for iteration in range(1, iterations + 1):
     for _ in range(K):
         real = batches.next_batch()  # (B, 2)
         fake = G.sample(B, generator=draw).detach()  # (B, 2); no gradient to θ from here
-        D_loss = -functional.logsigmoid(D(real)).mean() - functional.logsigmoid(-D(fake)).mean()
+        s_real, s_fake = D(real), D(fake)  # logits, (B,) each
+        D_loss = -functional.logsigmoid(s_real).mean() - functional.logsigmoid(-s_fake).mean()
         D_optimiser.zero_grad()
         D_loss.backward()
         D_optimiser.step()
-    G_loss = -functional.logsigmoid(D(G.sample(B, generator=draw))).mean()  # non-saturating
+    s_fake = D(G.sample(B, generator=draw))
+    G_loss = -functional.logsigmoid(s_fake).mean()  # non-saturating
     G_optimiser.zero_grad()
     G_loss.backward()  # reaches φ, too, but only θ moves
     G_optimiser.step()
@@ -493,7 +497,7 @@ players({f"iteration {i}": scenes[i] for i in shown}, points, view=view)
 # %% [markdown]
 # **What to see.** Blue circles are data, red triangles samples; the plane is bluish where $D$ believes in data and reddish where it expects samples. At first all samples sit in
 # one spot. The discriminator paints it red, and its surface slopes up towards the data: along this slope the samples climb. The red follows, so they may not rest in a heap: they stretch
-# to a band across both moons, are scattered too widely, and are then gathered along the moons, where $D$ has no objection. At the end the plane is pale, near ½, wherever there are points, and colours remain only far out, where nobody checks them.
+# to a band across both moons, are scattered too widely, and are then gathered along the moons, where $D$ has no objection. At the end the plane is pale, near ½, wherever there are points, and colours remain only far out, where there are no points to correct them.
 #
 # **Try it.** Move the slider slowly from 0 to 10. Before each step look at the colours around the samples, and predict where these will go.
 
@@ -536,13 +540,13 @@ claim_between("after training", after, 0, 0.05)
 claim_between("of another sample of the data (the floor)", floor, 0, 0.015)
 
 # %% [markdown]
-# And the balance the theory promised: on new points the discriminator should be hardly better than a coin.
+# Section 4 found a discriminator that says ½ at the optimum. So on new points ours should be hardly better than a coin.
 
 
 # %%
 @torch.no_grad()
 def accuracy(G, D):
-    """Share of held-out data and of new samples that D judges rightly."""
+    """Share of held-out data (logit above 0) and of new samples (below 0) that D gets right."""
     fake = G.sample(1_000, generator=runtime.generator(8))
     return 0.5 * ((D(held_out) > 0).double().mean() + (D(fake) < 0).double().mean()).item()
 
@@ -552,7 +556,7 @@ claim_between("accuracy of D at the end (a coin: 0.5)", accuracy(G, D), 0.4, 0.6
 # %% [markdown]
 # ## 6 · How strong should the discriminator be?
 #
-# The chapter says: a little stronger than the generator, not too much. Now we measure it. From here on the course's trainer runs the loop; `gan_players` are the two losses of the
+# The chapter says: a little stronger than the generator, not too much. From here on the course's trainer runs the loop; `gan_players` are the two losses of the
 # cell above with their $K$. We train with $K=1$, 5 and 20, and once with a discriminator that is weak by construction: without hidden layers it can only
 # draw straight borders.
 
@@ -568,6 +572,7 @@ def gradient_norm(loss, network):
     return torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
 
 
+# %%
 def train(seed, K, hidden=(64, 64), iterations=200):
     """Train; return G, D and measurements every 10 iterations, (iterations / 10, 3)."""
     G, D = new_players(seed, hidden)
@@ -644,8 +649,8 @@ players(after_training, points, view=wide_view)
 # **What to see.** With $K=5$ and $K=20$ the samples lie on the moons, and the accuracy sinks towards ½ from above: $D$ leads a little, and $G$ follows. With $K=1$ the samples wander
 # about, sometimes all in the wrong place; the accuracy swings to both sides of ½. A $D$ that judges *worse* than a coin has not noticed yet where the samples are
 # now, and its gradient sends them on in an outdated direction. The linear one can only say "real is over there". It tells $G$ nothing about the moons, it keeps
-# pushing the same way however far the samples have gone, and they may leave the panel. So a weak discriminator does not give small gradients. It gives wrong ones: in the third panel of the
-# curves, those of $K=1$ are no smaller than those of $K=5$.
+# pushing the same way however far the samples have gone, and they may leave the panel. So a weak discriminator does not give small gradients. It gives wrong ones: in the second half of the third panel
+# of the curves, those of $K=1$ are no smaller than those of $K=5$.
 #
 # $K=20$ is no better than $K=5$ here, though every iteration costs more than three times as much. Its surface is bolder, with strong colours even where neither data nor
 # samples lie and nothing corrects it. But it does no harm either. Two things protect the generator: the
@@ -654,7 +659,7 @@ players(after_training, points, view=wide_view)
 # ### Failure museum: a discriminator that is too strong
 #
 # Eight narrow Gaussians on a ring; a fresh generator's samples all lie in its empty middle. Now give $D$ a head start of 1,000 steps. It becomes nearly perfect, $D(G(z))\approx 0$, and the
-# generator minimises the *saturating* loss, whose force is $D(G(z))$ times what $D$ shows. The switch has these positions:
+# generator minimises the *saturating* loss, whose slope in the logit is $-D(G(z))$, next to nothing (Arjovsky and Bottou 2017). The switch has these positions:
 #
 # | switch | head start of $D$ | $K$ | loss of $G$ |
 # |---|---|---|---|
@@ -699,6 +704,10 @@ pictures = {
 }
 players(pictures, ring_data, view=ring_view, width=3.4)
 
+# %% [markdown]
+# **What to see.** Left: after 40 iterations the samples have left the middle and spread over part of the ring. Right: they have not moved, and sit on
+# a plateau where $D$ is 0. Now the gradients, and with them those of the third position of the switch.
+
 # %%
 rescued = EXHIBIT.run("too strong, non-saturating", 0, runtime.device)
 figure, (axis,) = plotting.new_figure(size=(6.5, 3.3))
@@ -718,27 +727,25 @@ figure.legend(loc="outside upper center", ncols=3)
 figure
 
 # %% [markdown]
-# **What to see.** In the first figure, left: after 40 iterations the samples have left the middle and spread over part of the ring. Right: they have not moved, and sit on
-# a plateau that is red throughout, with all slopes beyond it. The second figure shows why. The curve with squares lies eight orders of magnitude below the healthy one. (The grey band is the
-# stored range of the healthy median, so about half of the healthy curve lies below it.) The third curve starts with the same $D$ after the same 1,000 steps of head start, yet with the non-saturating loss the gradient is large, larger even than the healthy one: the factor
-# $1-D$ is 1, and a discriminator that is sure of itself is steep.
+# **What to see.** The curve with squares lies eight orders of magnitude below the healthy one. (The grey band is the stored range of the healthy *medians*; single iterations
+# may lie outside.) The third curve has the same head start, yet with the non-saturating loss the gradient is larger even than the healthy one: its factor $1-D$ is 1. The plateau is one of $D$ only; the
+# logit $s$ still has a slope there, and the more certain the discriminator, the steeper it is.
 #
-# Two honest remarks. Adam divides a gradient by its own size, down to about $10^{-8}$, and so partly makes up for what is lost; with another seed the generator may
+# Two remarks. Adam divides a gradient by its recent size, down to about $10^{-8}$, and so partly makes up for what is lost; with another seed the generator may
 # escape after some dozens of steps. And the non-saturating loss removes this symptom, not its cause, which is a discriminator that separates the two
-# distributions perfectly: what that means for the game is the subject of [lecture 8](08-gan-analysis.ipynb), and a critic that may safely be strong that of
-# [lecture 9](09-wasserstein-gan.ipynb).
+# distributions perfectly: [lecture 8](08-gan-analysis.ipynb) analyses what that means for the game, and [lecture 9](09-wasserstein-gan.ipynb) replaces $D$ by a critic that may safely be strong.
 
 # %%
 claim("with the non-saturating loss the signal is above 1", rescued.signal > 1)
 away = rescued.model.generator_network(fixed_z).norm(dim=1).mean().item()
 claim_between(
-    "and the samples reach the ring of radius 2: mean distance from the middle", away, 1, 4
+    "and the samples have left the middle (ring: radius 2), mean distance from it", away, 1, 4
 )
 
 # %% [markdown]
 # ## 7 · Why two descending players may never arrive
 #
-# The wandering of $K=1$ deserves a closer look, and two numbers suffice for it (the example is from Goodfellow's tutorial of 2016). One player holds $x$ and wants
+# Why does $K=1$ wander? Two numbers suffice to see one reason (the example is from Goodfellow's tutorial of 2016; $x$ and $y$ are not data here). One player holds $x$ and wants
 # $xy$ small, the other holds $y$ and wants $xy$ large. The point $(0,0)$ is the equilibrium (均衡): neither can gain by moving alone. The gradients are $\partial_x(xy)=y$ and
 # $\partial_y(xy)=x$, so with step size $\eta$ and **simultaneous** steps
 #
@@ -750,7 +757,7 @@ claim_between(
 # $$y'(y'-\eta x')=y'y=(y+\eta x')\,y,\qquad x'(x'+\eta y)=x'x=(x-\eta y)\,x,$$
 #
 # and if we add the two equations, $\eta x'y$ drops out on both sides, and $x'^2+y'^2-\eta x'y'=x^2+y^2-\eta xy$ remains. This quantity never changes. For $\eta<2$ its level
-# sets are ellipses: the players go round for ever, and neither approach nor escape.
+# sets are ellipses: the players go round for ever, and neither arrive nor escape.
 
 
 # %%
@@ -823,8 +830,8 @@ figure
 # %% [markdown]
 # **What to see.** Blue spirals outwards, red goes round an ellipse. (Black crosses mark the equilibrium.) A minimum of one function attracts everyone who descends; an equilibrium of a game
 # need not. Real GANs are not bilinear, and noise, curvature and Adam all play a part, but the rotation is real, and Mescheder, Geiger and Nowozin (2018) show for very simple GANs
-# that training circles for the same reason. Against it help a discriminator that is nearly at its best response (larger $K$), as section 6 showed, and penalties on its
-# slope, which lecture 9 uses.
+# that training circles for the same reason. What helps is a discriminator near its best response (larger $K$), as in section 6, or a penalty on its
+# slope, as in lecture 9.
 
 # %% [markdown]
 # ## 8 · Slips that run without an error
@@ -920,7 +927,7 @@ claim_between("one batch: it shows", together[1_000:].mean() - together[:1_000].
 #
 # </details>
 #
-# 3. Your generator ends in a layer with $d=100$ inputs and $D=784$ outputs, and you are asked for the log-likelihood of the test set. What do you answer?
+# 3. Your generator turns 100 numbers of noise into 784 pixels, and you are asked for the log-likelihood of the test set. What do you answer?
 #
 # <details><summary>Answer</summary>
 #
@@ -929,12 +936,12 @@ claim_between("one batch: it shows", together[1_000:].mean() - together[:1_000].
 #
 # </details>
 #
-# 4. In the coin game the forger may also choose first, and *then* the detective. Does the detective do better than if she has to choose first?
+# 4. In the game of section 4 the discriminator chooses after the generator. Would it do worse if it had to choose first?
 #
 # <details><summary>Answer</summary>
 #
-# Whoever moves second can react, so $\max_\phi\min_\theta V\le\min_\theta\max_\phi V$ in every game. In this one they are equal: with $D_a=D_b=\tfrac12$ she gets $-2\log2$ whatever
-# the forger does, and he can hold her to that by $\theta=0.7$.
+# Whoever moves second can react, so $\max_\phi\min_\theta V\le\min_\theta\max_\phi V$ in every game. In this one they are equal: with $D_a=D_b=\tfrac12$ the discriminator gets $-2\log2$
+# whatever the generator does, and with $\theta=0.7$ the generator allows it no more.
 #
 # </details>
 #
@@ -949,9 +956,9 @@ show_equations(adversarial_networks.EQUATIONS)
 # %% [markdown]
 # ## Summary
 #
-# - An implicit density can be sampled and averaged over, but not evaluated: $G$ need not be invertible, and with $d<D$ there is no density to evaluate.
+# - An implicit density can be sampled and averaged over, but not evaluated: $G$ need not be invertible, and with $d_z<d_x$ there is no density to evaluate.
 # - The discriminator is a classifier; its cross-entropy is $-\tfrac12\big(E_{p_r}\log D+E_{p_\theta}\log(1-D)\big)$, and it is computed from logits.
-# - Over the logit the saturating loss has slope $-D$, the non-saturating one $-(1-D)$. It is the sigmoid that vanishes at rejected samples, and $\log D$ makes up for it.
+# - In the logit the saturating loss has slope $-D$, the non-saturating one $-(1-D)$. It is the sigmoid that vanishes at rejected samples, and $\log D$ makes up for it.
 # - Algorithm 13.1: $K$ steps up for $D$, one step for $G$. Too weak a $D$ misleads; too strong a $D$ silences, if the loss saturates and the distributions are apart.
 # - An equilibrium is not a minimum: simultaneous steps on $xy$ spiral outwards, alternating ones go round.
 #

@@ -18,11 +18,11 @@
 # - derive the chapter's generator, $100\to4\times4\times1024\to64\times64$, and count its parameters and multiplications;
 # - predict checkerboard artefacts (棋盘效应) from kernel and stride;
 # - say what batch normalisation (批量归一化) does to a GAN: which images it mixes, and what changes in evaluation mode;
-# - train a DCGAN, walk through its latent space, and look for memorised images.
+# - train a DCGAN, walk through its latent space (隐空间), and look for memorised images.
 #
-# **You need** lecture 6: a discriminator (判别网络) returns a logit $s$, $D(x)=\operatorname{sigmoid}(s)$ is its probability that $x$ is real, and a generator
+# **You need** lecture 6: a discriminator (判别网络) returns a logit, whose sigmoid is $D(x)$, the probability that $x$ is real, and a generator
 # (生成网络) turns noise $z\sim N(0,I)$ into an image $G(z)$ and minimises $-E\log D(G(z))$. In shapes, $B$ is the number of images in a batch, $C$ that of channels (通道),
-# and $H$ the side of an image or feature map; everything here is square.
+# and $H$ the side of an image or feature map (特征图); everything here is square. As in lecture 6, `D` in the code is the network and returns the logit.
 
 # %%
 import torch
@@ -69,7 +69,7 @@ claim("kernel 4, stride 2, padding 1: 64 → 32", shrunk_size(64, 4, 2, 1) == 32
 # %% [markdown]
 # ## 2 · And back: the fractionally-strided convolution (微步卷积)
 #
-# The generator must go the other way. The idea is contained in the name. To make a result *larger*, move the kernel by a *fraction* of a pixel, $1/s$ at a
+# The generator must go the other way. The name contains the idea. To make a result *larger*, move the kernel by a *fraction* of a pixel, $1/s$ at a
 # time. An image has no pixels at fractions, so make room for them: put $s-1$ zeros between neighbouring pixels, and slide an ordinary kernel over
 # the result with stride 1.
 #
@@ -83,7 +83,7 @@ claim("kernel 4, stride 2, padding 1: 64 → 32", shrunk_size(64, 4, 2, 1) == 32
 #
 # $$\boxed{\;H_{\text{out}}=(H-1)\,s-2p+k\;}$$
 #
-# afterwards. Now compare with sliding a kernel over the image with inserted zeros, $u_{js}=x_j$: position $n$ receives $\sum_j w_{n-js}\,u_{js}$, so the kernel's index *falls* as
+# afterwards (Dumoulin and Visin 2016 draw many cases). Now compare with sliding a kernel over the image with inserted zeros, $u_{js}=x_j$: position $n$ receives $\sum_j w_{n-js}\,u_{js}$, so the kernel's index *falls* as
 # the position in $u$ rises. What deep-learning libraries call a convolution multiplies with rising index on both sides, so the kernel must be **flipped**. And for
 # the first output to exist, one pixel of $u$ must be reached by the kernel's last row, which takes $k-1$ zeros of padding, of which the cut takes $p$ away again. In one line:
 # *insert $s-1$ zeros, pad by $k-1-p$, convolve with the flipped kernel.*
@@ -147,23 +147,22 @@ number_grids(
 #
 # ### The same thing as a matrix
 #
-# A convolution is linear, so it is a matrix $C$ acting on the image written as a column: the entry in row $n$, column $j$ is the weight with which output $n$ reads input $j$. Reversing all connections
-# exchanges rows and columns. A fractionally-strided convolution **is multiplication by $C^\top$**, and that is why libraries call it a *transposed* convolution (转置卷积). A line instead
+# A convolution is linear, so it is a matrix $A$ acting on the image written as a column: the entry in row $n$, column $j$ is the weight with which output $n$ reads input $j$. Reversing all connections
+# exchanges rows and columns. A fractionally-strided convolution **is multiplication by $A^\top$**, and that is why libraries call it a *transposed* convolution (转置卷积). A line instead
 # of an image shows the pattern best:
 
 # %%
 kernel = torch.tensor([1.0, 2.0, 3.0])[None, None]
-# Column j of C is what the convolution makes of the j-th unit vector.
-C = functional.conv1d(torch.eye(7)[:, None], kernel, stride=2)[:, 0].T  # (3, 7)
-number_grids({"C: from 7 numbers to 3": C, "its transpose: from 3 numbers to 7": C.T})
+# Column j of A is what the convolution makes of the j-th unit vector.
+A = functional.conv1d(torch.eye(7)[:, None], kernel, stride=2)[:, 0].T  # (3, 7)
+number_grids({"A: from 7 numbers to 3": A, "its transpose: from 3 numbers to 7": A.T})
 
 # %% [markdown]
-# **What to see.** Every row of $C$ holds the kernel once, two columns further to the right than the row above: stride 2. In $C^\top$ every *column* holds the kernel: each of three inputs writes it to three
+# **What to see.** Every row of $A$ holds the kernel once, two columns further to the right than the row above: stride 2. In $A^\top$ every *column* holds the kernel: each of three inputs writes it to three
 # outputs, and where two columns overlap, here in rows 2 and 4 (counted from 0), both contributions are added.
 #
-# The same in two dimensions, and with it a third view. For every matrix, $\langle Cx, y\rangle=\langle x, C^\top y\rangle$, and the gradient of $\langle Cx,y\rangle$ with respect to
-# $x$ is $C^\top y$. Backpropagation through a convolution therefore *is* a transposed convolution: the operation existed in every
-# library before anybody used it to generate images.
+# The same in two dimensions, and with it a third view. For every matrix, $\langle Ax, y\rangle=\langle x, A^\top y\rangle$, so the gradient of $\langle Ax,y\rangle$ with respect to
+# $x$ is $A^\top y$. Backpropagation through a convolution therefore *is* a transposed convolution.
 
 # %%
 H, k, s, p = 6, 4, 2, 1
@@ -175,14 +174,14 @@ def convolve(x):
 
 
 units = torch.eye(H * H, dtype=torch.float64).reshape(H * H, 1, H, H)
-C = convolve(units).flatten(start_dim=1).T  # (3·3, 6·6)
+A = convolve(units).flatten(start_dim=1).T  # (3·3, 6·6)
 y = torch.randn(1, 1, 3, 3, generator=generator, dtype=torch.float64)
 transposed = functional.conv_transpose2d(y, kernel, stride=s, padding=p)
 
-claim("C has 9 rows and 36 columns", C.shape == (9, 36))
-by_matrix = C.T @ y.flatten()
+claim("A has 9 rows and 36 columns", A.shape == (9, 36))
+by_matrix = A.T @ y.flatten()
 claim(
-    "conv_transpose2d multiplies by Cᵀ, to 1e-12",
+    "conv_transpose2d multiplies by Aᵀ, to 1e-12",
     (transposed.flatten() - by_matrix).abs().max() < 1e-12,
 )
 
@@ -194,7 +193,7 @@ claim("it is the gradient of a convolution, to 1e-12", (gradient - transposed).a
 there_and_back = functional.conv_transpose2d(convolve(x), kernel, stride=s, padding=p)
 claim("it restores the size of what was convolved", there_and_back.shape == x.shape)
 claim(
-    "but not the content: CᵀCx differs from x by more than half of x's norm",
+    "but not the content: AᵀAx differs from x by more than half of x's norm",
     (there_and_back - x).norm() > 0.5 * x.norm(),
 )
 
@@ -254,7 +253,7 @@ maps = {"fully connected, reshaped": shapes["reshape"]} | {
 feature_maps({name: (channels, side) for name, (channels, side, _) in maps.items()})
 
 # %% [markdown]
-# **What to see.** The maps grow in side and fade in channels. At the left there are few places with much to say about each; at the right many places with three numbers each. Now the
+# **What to see.** The maps grow in side and fade in channels. On the left are few places with many numbers each, on the right many places with three. Now the
 # rules of section 13.3.4, each as a claim about the two networks.
 
 # %%
@@ -380,7 +379,7 @@ claim(
 # %% [markdown]
 # ## 5 · Checkerboards (棋盘效应)
 #
-# Early generated images often carried a fine checkerboard pattern. Odena, Dumoulin and Olah (2016) found out where it comes from, and we have already met it: in $C^\top$, some rows had
+# Early generated images often carried a fine checkerboard pattern. Odena, Dumoulin and Olah (2016) found out where it comes from, and we have already met it: in $A^\top$, some rows had
 # contributions from two columns and others from one. Count for every output how many inputs write to it. On a line, output $n$ hears from all $j$ with $0\le n-js\le k-1$: as many as there are
 # multiples of $s$ among $k$ consecutive numbers. If $s$ divides $k$, that is $k/s$ for every $n$, except at the edges. If not, it is sometimes $\lfloor k/s\rfloor$ and sometimes one more, with
 # period $s$. In two dimensions the counts multiply, and the unevenness with them.
@@ -414,7 +413,7 @@ overlap_patterns([(4, 2, 1), (5, 2, 2), (3, 2, 1)])
 # **What to see.** Above, a line of six inputs, each with the stretch of outputs that it writes to; the row of numbers counts the hits. Below, the same in two dimensions. Kernel 4 with stride 2 is even
 # up to the frame; kernels 5 and 3 make a checkerboard, whose brightest pixels are hit 2.25 and 4 times as often as the darkest ones.
 #
-# **Try it** in the explorer (it needs a running kernel). Find a setting that leaves *holes*, outputs to which nothing writes at all. Which settings turn 6 into exactly 12? And what does the padding change, apart from the size?
+# **Try it** in the explorer (it needs a running kernel). Find a setting that leaves *holes*, outputs to which nothing writes at all. Which settings with stride 2 turn 6 into exactly 12? And what does the padding change, apart from the size?
 
 # %%
 from gm_course.widgets import Explorer, slider, whole_number_slider
@@ -432,8 +431,8 @@ Explorer(
 )
 
 # %% [markdown]
-# Holes appear as soon as the stride exceeds the kernel. With stride 2 the size is exactly doubled for $k=2p+2$: $(2,2,0)$, $(4,2,1)$, $(6,2,2)$; all these kernels are even, so a stride of 2 that doubles exactly is free of
-# checkerboards by itself. An odd kernel needs that extra row and column, and has them. The padding crops the frame and shifts the pattern; it never evens it out.
+# Holes appear as soon as the stride exceeds the kernel. With stride 2 the size is exactly doubled for $k=2p+2$: $(2,2,0)$, $(4,2,1)$, $(6,2,2)$; all these kernels are even, so a layer that doubles exactly is free of
+# checkerboards. An odd kernel needs an extra row and column of output, and has checkerboards. The padding crops the frame and shifts the pattern; it never evens it out.
 #
 # Is a count of hits really a pattern in the *image*? With random weights, as at the start of training, it is one: independent contributions add their variances, so an output with 9 of them has a standard deviation of 3 where one with 4 has 2.
 
@@ -450,7 +449,7 @@ claim(
 )
 
 # %% [markdown]
-# Training can learn weights that hide an uneven overlap, and it can learn a checkerboard without one; but it starts from it, and $D$, whose backward pass is a transposed convolution as well, adds patterns of its own. The usual remedies: a kernel
+# Training can hide an uneven overlap, but it must first learn weights that do; and the gradient from $D$, whose backward pass is a transposed convolution, has such patterns too if $D$'s strides do not divide its kernels. The usual remedies: a kernel
 # that the stride divides, or enlarging by interpolation followed by an ordinary convolution.
 #
 # ## 6 · Batch normalisation in a GAN
@@ -489,7 +488,7 @@ shift = (joint - generator_step).abs().mean() / generator_step.std()
 claim_between("joint: they differ, relative to the logits' own spread", shift, 0.5, 5)
 
 # %% [markdown]
-# The reason lies in the first normalised layer. Real and generated images differ in the means of its channels. Separate batches remove that difference, each batch having mean 0 afterwards; a joint batch keeps it, and $D$ gets it for nothing.
+# The reason lies in the first normalised layer. Real and generated images differ in the means of its channels. Separate batches remove that difference, each batch having mean 0 afterwards; a joint batch keeps it, and $D$ can use it without learning anything.
 
 # %%
 front = small_d.layers[:4]  # up to and with the first batch normalisation
@@ -592,8 +591,8 @@ train_images, test_images = prepare(train_set), prepare(test_set)
 claim("values from −1 to 1, and both occur", train_images.aminmax() == (-1, 1))
 
 # %% [markdown]
-# Two departures from the paper, which has 0.0002 as the learning rate of both networks and batches of 128. We have time for a thousand iterations, not for tens of thousands, so we take smaller batches and larger steps; and $D$ learns half as fast as
-# $G$: in a trial with 0.001 for both (and batches of 64), $D$ was right about nearly every image for two hundred iterations, and $G$ learned little from it. Adam's momentum is the paper's $\beta_1=0.5$ instead of the usual 0.9: what was a good direction ten steps ago says little when the opponent has moved.
+# Two departures from the paper, which has 0.0002 as the learning rate of both networks and batches of 128. We have time for about a thousand iterations, not for tens of thousands, so we take smaller batches and larger steps; and $D$ learns half as fast as
+# $G$: in a trial with 0.001 for both (and batches of 64), $D$ was right about nearly every image for two hundred iterations, and $G$ learned little from it. Adam's momentum (动量) is the paper's $\beta_1=0.5$ instead of the usual 0.9: what was a good direction ten steps ago says little when the opponent has moved.
 
 # %%
 base_width, batch_size, steps = (16, 32, 1_200) if is_quick else (128, 128, 12_000)
@@ -718,7 +717,7 @@ plotting.image_grid(samples[:60], columns=15, title="60 samples, not selected")
 
 # %% [markdown]
 # **What to see.** Many are digits at first sight, some are strokes in the manner of a digit that is none. Compared with the VAE's samples of [lecture 5](05-training-a-vae.ipynb) they are *sharp*: black strokes on white. A blurred image would be
-# easy prey for $D$, whereas the VAE's decoder was rewarded for hedging. The price was paid elsewhere: there is no likelihood here to tell how good the model is.
+# easy prey for $D$, whereas the VAE's decoder was rewarded for hedging. In exchange there is no likelihood here to tell how good the model is.
 #
 # Some independent judges, then. None of them took part in training. The first are three linear classifiers (logistic regression, 逻辑回归), trained on the labels of the real digits, which the GAN never saw. One of them
 # sees whole images and says how many *kinds* of digit there are.
@@ -788,8 +787,8 @@ spread = mean_distance(samples) / mean_distance(digits)
 claim_between("mean distance between two samples, relative to two test digits", spread, 0.6, 1.5)
 
 # %% [markdown]
-# Ten kinds of sample, and differences as large as between real digits: there is no sign of mode collapse (模型坍塌, lecture 8), where $G$ makes only a few images over and over. But it might do something else, and simply **memorise** training images. So look up, for each sample, the
-# training digit with the smallest squared distance of pixels, and compare that distance with the one from *new real digits* to their nearest training digits.
+# Many kinds of sample, and differences about as large as between real digits: there is no sign of mode collapse (模型坍塌, lecture 8), where $G$ makes only a few images over and over. But it might do something else, and simply **memorise** training images. So look up, for each sample, the
+# training digit with the smallest Euclidean distance in pixels, and compare that distance with the one from *new real digits* to their nearest training digits.
 
 # %%
 training_rows = ((train_images[:, 0] + 1) / 2).flatten(start_dim=1)
@@ -815,12 +814,20 @@ plotting.image_rows({"sample": samples[:14], "nearest training digit": originals
 #
 # $$z(t)=(1-t)\,z_0+t\,z_1,$$
 #
-# leaves the region where $G$ was trained. In $d=100$ dimensions, $\|z\|^2$ is a sum of 100 independent squares with mean 1 and variance 2 each, so $\|z\|^2=100\pm14$, and $\|z\|$ is close to 10, always: the prior $N(0,I)$ in high dimensions is a thin shell. Half-way, the
+# leaves the region where $G$ was trained. In $d=100$ dimensions, $\|z\|^2$ is a sum of 100 independent squares with mean 1 and variance 2 each, so $\|z\|^2=100\pm14$, and $\|z\|$ is nearly always close to 10: the prior $N(0,I)$ in high dimensions is a thin shell. Half-way, the
 # mean of two independent vectors has variance ½ per coordinate, so its norm is about $\sqrt{50}\approx7.1$, which the prior almost never produces. **Spherical interpolation** (球面插值, White 2016) stays in the shell: with the angle $\omega$ between $z_0$ and $z_1$,
 #
 # $$z(t)=\frac{\sin((1-t)\,\omega)}{\sin\omega}\,z_0+\frac{\sin(t\,\omega)}{\sin\omega}\,z_1,\qquad \cos\omega=\frac{\langle z_0,z_1\rangle}{\|z_0\|\,\|z_1\|}.$$
 #
-# For vectors of one length $r$, $\|z(t)\|^2=\frac{r^2}{\sin^2\omega}\big(\sin^2((1-t)\omega)+\sin^2(t\omega)+2\sin((1-t)\omega)\sin(t\omega)\cos\omega\big)$, and the bracket is $\sin^2\omega$ for every $t$: the path is a piece of a circle.
+# For vectors of one length $r$ the path keeps this length. With $a=(1-t)\,\omega$ and $b=t\,\omega$, so that $a+b=\omega$,
+#
+# $$\begin{aligned}
+# \frac{\sin^2\omega}{r^2}\,\|z(t)\|^2&=\sin^2a+\sin^2b+2\sin a\sin b\,\cos(a+b)\\
+# &=\sin^2a\,(1-\sin^2b)+\sin^2b\,(1-\sin^2a)+2\sin a\cos a\sin b\cos b\\
+# &=(\sin a\cos b+\cos a\sin b)^2=\sin^2\omega ,
+# \end{aligned}$$
+#
+# where the second line inserts $\cos(a+b)=\cos a\cos b-\sin a\sin b$. So $\|z(t)\|=r$, and the path is an arc of a circle.
 
 
 # %%
@@ -861,7 +868,7 @@ plotting.image_rows(walks, scale=0.6)
 
 # %% [markdown]
 # **What to see.** Every image on the way is a drawing of some kind: strokes bend, loops close. No image stays put and then jumps. The two kinds of path hardly differ here, although half-way the straight one
-# uses a $z$ whose length the prior never produces: this small $G$ has learned a function that behaves well even there. That is luck, not a law. White (2016) shows larger models for which it fails.
+# uses a $z$ whose length the prior never produces: this small $G$ has learned a function that behaves well even there. There is no guarantee of that; White (2016) reports models whose straight paths give poor images.
 #
 # The claim "no jumps" can be measured: 24 steps along an arc, and the largest of them compared with the distance of its two ends. A walk over memorised images would have a largest step of about 1.
 
@@ -885,17 +892,19 @@ def draw_walk(pair, t):
     z0, z1 = z[2 * pair], z[2 * pair + 1]
     position = torch.tensor([[t]], device=z.device)
     whole = torch.linspace(0, 1, 50, device=z.device)[:, None]
-    figure, axes = plotting.new_figure(3, size=(2.6, 2.6))
-    paths = (("straight", linear, "#4477AA"), ("spherical", spherical, "#EE6677"))
-    for axis, (name, path, colour) in zip(axes, paths, strict=False):
-        image = images_of(path(z0, z1, position))[0].cpu().numpy()
+    paths = {"straight": linear, "spherical": spherical}
+    images = images_of(torch.cat([path(z0, z1, position) for path in paths.values()])).cpu()
+    figure, axes = plotting.new_figure(3, size=(2.4, 2.4))
+    for axis, image, (name, path), colour in zip(
+        axes, images, paths.items(), plotting.COLOURS, strict=False
+    ):
         axis.imshow(image, cmap="gray_r", vmin=0, vmax=1)
         axis.set_title(name)
         axis.set_axis_off()
         axes[2].plot(whole.cpu(), path(z0, z1, whole).norm(dim=1).cpu(), color=colour, label=name)
     axes[2].axvline(t, color="black", linestyle="--")
-    axes[2].set(xlabel="t", ylabel="norm of z(t)", ylim=(5, 13))
-    axes[2].legend(loc="upper center", ncols=2, fontsize=8)
+    axes[2].set(xlabel="t", ylabel="norm of z(t)", ylim=(5, 14))
+    axes[2].legend(loc="upper center", ncols=2, fontsize=7)
     return figure
 
 
@@ -967,7 +976,7 @@ Explorer(
 #
 # - A convolution's output has side $\lfloor(H+2p-k)/s\rfloor+1$; a fractionally-strided convolution's $(H-1)s-2p+k$. With $k=4$, $s=2$, $p=1$ they halve and double.
 # - A fractionally-strided convolution inserts zeros and convolves with the flipped kernel; it is multiplication by the transposed matrix, and the gradient of a convolution. It is not an inverse.
-# - DCGAN: $100\to4\times4\times1024\to8\to16\to32\to64$; strides instead of pooling, batch normalisation except next to the image, ReLU and Tanh in $G$, LeakyReLU in $D$, no fully connected layers on top. Every scale costs the same number of multiplications.
+# - DCGAN: $100\to4\times4\times1024\to8\to16\to32\to64$; strides instead of pooling, batch normalisation except next to the image, ReLU and Tanh in $G$, LeakyReLU in $D$, no fully connected layers on top. All its hidden convolutions cost the same number of multiplications.
 # - If the stride does not divide the kernel, outputs are hit unevenly: checkerboards.
 # - Batch normalisation ties the images of a batch together. Separate batches for real and generated; evaluation mode for looking.
 # - The losses of a GAN do not measure quality. Look at samples, let independent judges count, search for copies, and walk.
