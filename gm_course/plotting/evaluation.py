@@ -38,19 +38,20 @@ def sample_and_neighbours(
         distances: k Euclidean distances.
         probabilities: p(y|x) of the ten digits, shape (10,).
     """
-    figure, axes = new_figure(len(nearest) + 2, size=(1.5, 1.9))
+    figure, axes = new_figure(len(nearest) + 2, size=(1.7, 2.4))
     titles = ["sample", *(f"distance {distance:.1f}" for distance in distances)]
     for axis, image, title in zip(axes, [sample, *nearest], titles, strict=False):
         show_grey(axis, image.detach().cpu().float())
         axis.set_title(title)
     axes[-1].barh(range(10), probabilities.tolist(), color=COLOURS[0])
     axes[-1].set(title="classifier", xlabel="p(y|x)", xlim=(0, 1), yticks=range(10))
+    axes[-1].tick_params(axis="y", labelsize=8)
     axes[-1].invert_yaxis()
     return figure
 
 
 def rank_table(values: Tensor, *, rows: Sequence[str], columns: Sequence[str]) -> Figure:
-    """Draw a table of measures with each column's ranks as shades; the best one is darkest.
+    """Draw a table of measures with each column's ranks as shades; the best is darkest and bold.
 
     Args:
         values: Shape (rows, columns), larger is better in every column; NaN for not defined.
@@ -63,11 +64,13 @@ def rank_table(values: Tensor, *, rows: Sequence[str], columns: Sequence[str]) -
     if values.shape != (len(rows), len(columns)):
         raise ShapeError(
             f"rank_table: values must have shape ({len(rows)}, {len(columns)}), one row per "
-            f"contestant and one column per measure; got {tuple(values.shape)}."
+            f"contestant and one column per measure; got {tuple(values.shape)}. "
+            "Give every row and every column one name."
         )
     figure, (axis,) = new_figure(size=(1.25 * len(columns) + 1.8, 0.42 * len(rows) + 0.9))
-    # NaN compares false with everything, so it is better than nothing and shares the last rank
-    worse = (values[:, None] > values[None]).sum(dim=1)  # how many are worse
+    # NaN compares false with everything; as −∞ it takes the last rank, and any number beats it
+    ranked = values.nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+    worse = (ranked[:, None] > ranked[None]).sum(dim=1)  # how many are worse
     axis.imshow(worse.cpu().numpy(), cmap="Blues", vmin=0, vmax=2 * (len(rows) - 1), aspect="auto")
     for i in range(len(rows)):
         for j, column in enumerate(columns):
