@@ -20,7 +20,7 @@ def test_every_method_trains_and_repeats_itself():
             assert torch.equal(p, q), name
 
 
-@pytest.mark.parametrize(("name", "rate"), [("course", 4e-5), ("clip", 1e-5)])
+@pytest.mark.parametrize(("name", "rate"), [("course", 3e-5), ("clip", 1e-5)])
 def test_the_rate_falls_to_a_hundredth_and_clipping_goes_on(monkeypatch, name, rate):
     players = []
     run = modes.Trainer.run

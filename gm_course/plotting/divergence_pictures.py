@@ -47,7 +47,7 @@ def separation_panels(cases: Sequence[Separation]) -> Figure:
     A vertical line marks the separation shown. The curves' ranges are those of the values up to 3,
     so that a divergence that grows without bound leaves the panel.
     """
-    figure, axes = new_figure(3, rows=len(cases), size=(3.7, 2.9))
+    figure, axes = new_figure(3, rows=len(cases), size=(3.5, 2.7))
     for row, case in enumerate(cases):
         densities, values, slopes = axes[3 * row : 3 * row + 3]
         for density, colour, name in (
@@ -63,17 +63,24 @@ def separation_panels(cases: Sequence[Separation]) -> Figure:
             for (name, curve), colour, dash in zip(
                 curves.items(), _CURVE_COLOURS, _DASHES, strict=False
             ):
-                axis.plot(case.thetas, curve, dash, color=colour, linewidth=2, label=name)
+                label = name.replace("p_r", "$p_r$").replace("p_θ", "$p_θ$")
+                axis.plot(case.thetas, curve, dash, color=colour, linewidth=2, label=label)
             axis.axvline(case.theta, color="black", linewidth=1)
             axis.set_xlabel("separation θ")
         values.set(title="divergences", ylabel="nats (W: units of x)", ylim=(-0.1, 3.1))
         slopes.set(title="slopes, d/dθ", ylabel="per unit of x", ylim=(-3.1, 3.1))
         slopes.legend(loc="lower right", fontsize=8)
+        for axis in (densities, values, slopes):
+            axis.locator_params(nbins=5)  # ticks take most of the drawing time
     return figure
 
 
 def gaussian_fits(
-    grid: Tensor, density: Tensor, fits: Mapping[str, tuple[Tensor, Tensor]]
+    grid: Tensor,
+    density: Tensor,
+    fits: Mapping[str, tuple[Tensor, Tensor]],
+    *,
+    limit: float = 5,
 ) -> Figure:
     """Draw the contours of a density in the plane and, in a panel each, a Gaussian fitted to it.
 
@@ -81,6 +88,7 @@ def gaussian_fits(
         grid: Coordinates along both axes, shape (n,).
         density: Values on the grid, shape (n, n); rows belong to the second coordinate.
         fits: Mean (2,) and covariance (2, 2) by title. Ellipses at 1 and 2 standard deviations.
+        limit: Largest coordinate shown.
 
     Raises:
         ShapeError: If the density does not fit the grid.
@@ -101,6 +109,7 @@ def gaussian_fits(
             axis.plot(x, y, color=COLOURS[1], linewidth=2, linestyle=_DASHES[radius - 1])
         axis.plot(*mean.tolist(), marker="x", color=COLOURS[1], markersize=8)
         axis.set(title=title, xlabel="$x_1$", aspect="equal")
+        axis.set(xlim=(-limit, limit), ylim=(-limit, limit))
     axes[0].set_ylabel("$x_2$")
     return figure
 

@@ -25,7 +25,7 @@ def transport_moves(x: Tensor, y: Tensor, plans: Mapping[str, Tensor]) -> Figure
         plans: Masses that move from point i to point j by title, each of shape (n, m).
     """
     sources, targets = x.detach().cpu(), y.detach().cpu()
-    figure, axes = new_figure(len(plans), size=(4.4, 3.6))
+    figure, axes = new_figure(len(plans), size=(3.6, 3.6))
     largest = max(float(plan.max()) for plan in plans.values())
     for axis, (title, plan) in zip(axes, plans.items(), strict=True):
         for i, j in plan.nonzero().tolist():
@@ -92,7 +92,7 @@ def distance_on_a_line(
         on_x: A potential at x, shape (n,).
         on_y: The same potential at y, shape (m,).
     """
-    figure, (moves, potential, stairs) = new_figure(3, size=(3.7, 2.9))
+    figure, (moves, potential, stairs) = new_figure(3, size=(3.5, 2.7))
     positions = torch.cat([x, y])
     low, high = float(positions.min()) - 0.5, float(positions.max()) + 0.5
     _draw_moves(moves, x, y, p, q, plan)
@@ -121,6 +121,9 @@ def distance_on_a_line(
     stairs.set(title="area between the stairs", xlabel="position", ylabel="mass up to there")
     stairs.set_xlim(low, high)
     stairs.legend(loc="upper left")
+    for axis in (potential, stairs):
+        axis.locator_params(nbins=5)  # ticks take most of the drawing time
+    moves.locator_params(axis="x", nbins=5)
     return figure
 
 

@@ -50,7 +50,8 @@ runtime = gm_course.setup(seed=0)
 #
 # $$h'(D)=\frac aD-\frac b{1-D}=0\quad\Longleftrightarrow\quad a(1-D)=bD\quad\Longleftrightarrow\quad D=\frac a{a+b},$$
 #
-# and $h''(D)=-a/D^2-b/(1-D)^2<0$, so this is the maximum. This is the **optimal discriminator** (最优判别器, `optimal-discriminator`):
+# and $h''(D)=-a/D^2-b/(1-D)^2<0$, so this is the maximum (for $a,b>0$; where only one density is positive, $h$ grows towards the edge, 0 or 1, that the
+# formula names). This is the **optimal discriminator** (最优判别器, `optimal-discriminator`):
 #
 # $$\boxed{\;D^*(x)=\frac{p_r(x)}{p_r(x)+p_\theta(x)}\;}$$
 #
@@ -161,7 +162,7 @@ claim("and comes within 0.03 nats of it", value(snapshots[1_000], log_g) > best 
 # $$L(G|D^*)=E_{p_r}\Big[\log\frac{p_r}{2p_a}\Big]+E_{p_\theta}\Big[\log\frac{p_\theta}{2p_a}\Big]
 #  =\underbrace{E_{p_r}\Big[\log\frac{p_r}{p_a}\Big]}_{\mathrm{KL}(p_r,p_a)}+\underbrace{E_{p_\theta}\Big[\log\frac{p_\theta}{p_a}\Big]}_{\mathrm{KL}(p_\theta,p_a)}-2\log 2 .$$
 #
-# The **Jensen-Shannon divergence** (JS 散度) is *half* the sum of these two KL divergences: $\mathrm{JS}(p,q)=\tfrac12\mathrm{KL}(p,p_a)+\tfrac12\mathrm{KL}(q,p_a)$. Hence (`gan-value-is-js`)
+# The **Jensen-Shannon divergence** (JS 散度; Lin 1991) is *half* the sum of these two KL divergences (KL 散度): $\mathrm{JS}(p,q)=\tfrac12\mathrm{KL}(p,p_a)+\tfrac12\mathrm{KL}(q,p_a)$. Hence (`gan-value-is-js`)
 #
 # $$\boxed{\;L(G|D^*)=2\,\mathrm{JS}(p_r,p_\theta)-2\log 2\;}$$
 #
@@ -185,8 +186,8 @@ claim(
 claim("the half matters: JS without it is off by more than 0.1", js(log_r, log_g) > 0.1)
 
 # %% [markdown]
-# At the goal, $p_\theta=p_r$, the logit $s^*$ is 0 everywhere: $D^*=\tfrac12$, $\mathrm{JS}=0$ and $L=-2\log 2$ (`gan-optimum`). It is the *smallest* value that $L(G|D^*)$ can take, since a JS
-# divergence, half a sum of two KL divergences, is never negative. So **with the optimal discriminator** the generator minimises $2\,\mathrm{JS}$, and the only minimiser is the data's own distribution.
+# At the goal, $p_\theta=p_r$, the logit $s^*$ is 0 everywhere: $D^*=\tfrac12$, $\mathrm{JS}=0$ and $L=-2\log 2$ (`gan-optimum`). It is the *smallest* value that $L(G|D^*)$ can take, since a KL
+# divergence is never negative, and zero only if both distributions are equal. So **with the optimal discriminator** the generator minimises $2\,\mathrm{JS}$, and the only minimiser is the data's own distribution.
 #
 # The words in bold carry the statement. "GANs minimise the JS divergence" is printed without them in many places, and that is not true: a discriminator with any other $D$ gives
 # $L\le L(G|D^*)$, so in real training the value is a *lower bound* of $2\,\mathrm{JS}-2\log 2$. Pushing down a lower bound promises nothing about what lies above it. For our three snapshots:
@@ -325,9 +326,9 @@ claim("|dJS/dθ| at θ = 2.5 is below 1e-6", steepness[-1] < 1e-6)
 claim("|dW/dθ| there is 1, to 1e-6", abs(slopes[gaussian]["W"][-1] - 1) < 1e-6)
 
 # %% [markdown]
-# Are disjoint supports a textbook oddity? For images they are the rule. A generator that turns 100 numbers into 12,288 pixels cannot fill the space of images: its samples lie on a surface of at most 100 dimensions, and real
+# Are disjoint supports a textbook oddity? For images they are the rule. A generator that turns 100 numbers into the 12,288 of a colour image of 64 × 64 pixels cannot fill the space of images: its samples lie on a surface of at most 100 dimensions, and real
 # images are thought to lie near a thin surface, too. Two such surfaces in general position meet in a set that has no mass, so that a perfect discriminator exists *however close they are* (Arjovsky and Bottou 2017).
-# Then JS $=\log 2$ until they coincide.
+# Then JS $=\log 2$, near or far.
 #
 # ## 4 · The vanishing gradient (梯度消失), measured
 #
@@ -418,16 +419,16 @@ claim(
 # %%
 count, hidden = 50, 32
 generator = torch.Generator().manual_seed(0)
-W, b, V = torch.randn(3, count, hidden, generator=generator, dtype=torch.float64)
-weights = [W, b, V / math.sqrt(hidden)]
+slope, bias, outer = torch.randn(3, count, hidden, generator=generator, dtype=torch.float64)
+weights = [slope, bias, outer / math.sqrt(hidden)]
 for weight in weights:
     weight.requires_grad_()
 
 
 def logits() -> torch.Tensor:
     """All discriminators on every fifth point of the grid, (n', count)."""
-    W, b, V = weights
-    return (torch.tanh(x[::5, None, None] * W + b) * V).sum(dim=2)
+    slope, bias, outer = weights
+    return (torch.tanh(x[::5, None, None] * slope + bias) * outer).sum(dim=2)
 
 
 # The columns of J are dp_θ/dmean and dp_θ/dlog std, times quadrature weights: (n', 2)
@@ -460,7 +461,7 @@ axis.legend(loc="lower right")
 figure
 
 # %% [markdown]
-# **What to see.** Each dot is one discriminator. Untrained, they point anywhere: about half of them *away* from the data. After ten steps none does, and after 300 all agree with the gradient of the JS divergence.
+# **What to see.** Each dot is one discriminator. Untrained, they point anywhere: about half of them the *wrong* way. After ten steps none does, and after 300 all agree with the gradient of the JS divergence.
 # Together with section 4 this is the dilemma of the saturating loss: a weak discriminator gives wrong gradients and a strong one gives none. Hence the advice to keep $D$ "a little stronger than $G$, not too much" (训练稳定性, stability of training).
 
 # %%
@@ -546,7 +547,7 @@ claim_between("inventing: forward KL (log 1.5 = 0.405)", kl(two_modes, invents),
 #
 # ## 7 · A Gaussian fitted both ways
 #
-# The chapter's figure shows the same preference geometrically: fit one Gaussian to a mixture of two. The **forward** fit has a formula. With $p_\theta=N(\mu,\Sigma)$ in $d$ dimensions, and up to the entropy of $p_r$, which does not
+# The chapter's figure shows the same preference geometrically: fit one Gaussian to a mixture of two (Bishop 2006, section 10.1). The **forward** fit has a formula. With $p_\theta=N(\mu,\Sigma)$ in $d$ dimensions, and up to the entropy of $p_r$, which does not
 # contain the parameters,
 #
 # $$\mathrm{KL}(p_r,p_\theta)=\text{const}+\tfrac12\log|\Sigma|+\tfrac12E_{p_r}\big[(x-\mu)^\top\Sigma^{-1}(x-\mu)\big].$$
@@ -606,7 +607,7 @@ fits = dict(zip(titles, (forward[0][:2], reverse[0][:2], reverse[2][:2]), strict
 gaussian_fits(axis_grid, log_hills.exp().reshape(141, 141), fits)
 
 # %% [markdown]
-# **What to see.** Blue: contours of the data's density. Red: the fitted Gaussian at one (solid) and two (dashed) standard deviations. The forward fit covers both hills, and has its highest density in the valley between them, where there are no data. The
+# **What to see.** Blue: contours of the data's density. Red: the fitted Gaussian at one (solid) and two (dashed) standard deviations. The forward fit covers both hills, and has its highest density in the valley between them, where there are hardly any data. The
 # reverse fits sit on one hill and ignore the other. Which one depends on the start (`reverse-kl-seeks`). How good is sitting on a hill? If the hills do not overlap, then on hill $k$, of
 # weight $\pi_k$, $p_r=\pi_kp_\theta$ and so $\mathrm{KL}(p_\theta,p_r)=\log(1/\pi_k)$.
 
@@ -653,7 +654,7 @@ claim(
 #
 # The data are eight Gaussians with standard deviation 0.05 on a circle of radius 2. `ring_players` makes a generator and a discriminator with two hidden layers of 64 tanh units, and Adam with the same learning rate for both;
 # `train_on_ring` is Algorithm 13.1 and draws 1,000 samples every 50 iterations. **The only switch** is how many steps the generator makes per discriminator step. We count the modes that have at
-# least one sample within three standard deviations. You may change the switch to `"healthy"`.
+# least one sample within three standard deviations. You may change the switch to `"healthy"`; the claims about the collapsed run then rightly show ✗.
 
 # %%
 from gm_course.museum.mode_collapse import (
@@ -734,8 +735,8 @@ for name, loss in (("JS", saturating_loss), ("forward KL", forward_kl_loss)):
     claim(f"{name}, 5 generator steps: at most 4 modes, at each of six times", max(few) <= 4)
 
 # %% [markdown]
-# All three losses cover the ring with one setting and collapse with the other, the forward KL's included. So in this experiment it is the *dynamics* that decide, not the divergence. That fits what Goodfellow (2016) reports in his
-# tutorial: generators trained for the forward KL collapse as well; and the reverse KL gives no reason to use fewer modes than the generator *can* represent. (Its minimiser over all
+# All three losses cover the ring with one setting and collapse with the other, the forward KL's included. So in this experiment it is the *dynamics* that decide, not the divergence. That fits what Goodfellow (2016) concludes in his
+# tutorial, from experiments of Nowozin and others (2016): generators trained for the forward KL collapse as well; and the reverse KL gives no reason to use fewer modes than the generator *can* represent. (Its minimiser over all
 # distributions is $p_r$ itself. One mode was the best choice in section 7 only because one Gaussian cannot do better. Our generator can cover all eight, as the healthy run shows.) The sentence "mode collapse comes from the reverse KL", which many notes print, is incomplete. Sections 6 and 7 are correct
 # mathematics about the optimal discriminator. But the theorem's assumption is what training does not satisfy. Our test is a small one, in the plane; it refutes "always", and does not show "never".
 #
