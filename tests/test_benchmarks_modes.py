@@ -63,3 +63,15 @@ def test_wrong_usage(arguments, tmp_path):
         modes.main([*arguments, "--results", str(tmp_path)])
     assert end.value.code == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_the_stored_table_is_that_of_the_stored_runs():
+    stored = json.loads((modes.RESULTS / "modes.json").read_text())
+    assert list(stored) == list(modes.METHODS)
+    runs = [entry["runs"][target] for entry in stored.values() for target in modes.TARGETS]
+    assert all(len(seeds) >= 5 for seeds in runs)
+    modes_table = (modes.RESULTS / "modes.md").read_text()
+    assert modes_table.startswith("# Modes and quality on Gaussian mixtures")
+    rows = [line for line in modes_table.splitlines() if line.startswith("| ")]
+    with_this_budget = modes.tables(stored).splitlines()
+    assert [row for row in rows if row not in with_this_budget] == []
