@@ -163,9 +163,10 @@ class Bernoulli:
             ShapeError: If ``x`` has another number of features.
         """
         require_features("Bernoulli.log_prob", "x", x, self.logits.shape[-1])
-        # log γ - log(1-γ) is the logit, and 1-γ = sigmoid(-logit): one logarithm per feature.
-        log_one_minus_gamma = functional.logsigmoid(-self.logits)
-        return (x * self.logits + log_one_minus_gamma).sum(dim=-1)
+        x, logits = torch.broadcast_tensors(x.to(self.logits.dtype), self.logits)
+        # One kernel for the formula above, finite for all logits; and one for its gradient, x - γ.
+        cross_entropy = functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+        return -cross_entropy.sum(dim=-1)
 
     def sample(self, *, generator: torch.Generator) -> Tensor:
         """Draw zeros and ones, shape (B, D), in the dtype of the logits; carries no gradient."""

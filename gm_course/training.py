@@ -6,29 +6,33 @@ models.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
+from gm_course.arithmetic import flushed_denormals, thread_count
 from gm_course.checkpoint import read_checkpoint, write_checkpoint
 from gm_course.data import Batches
 from gm_course.errors import ArgumentError, CheckpointError, NonFiniteLossError
+from gm_course.history import History
 from gm_course.interrupts import deferred_interrupt
 from gm_course.progress import ProgressBar
 from gm_course.validation import require_count
 
 Loss = Callable[[Tensor, torch.Generator], Mapping[str, Tensor]]
 
-# On an accelerator, looking at a loss makes the host wait for the device; so the losses are
-# looked at once in so many steps there, and after every step on a CPU, where it costs nothing.
-ACCELERATOR_CHECK_INTERVAL = 50
+# Looking at a loss makes the host wait for an accelerator, and costs some microseconds on a CPU; so
+# the losses are recorded after so many steps, or as soon as so many seconds have passed.
+RECORD_STEPS = 50
+RECORD_SECONDS = 0.2
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
 
 
 @dataclass
@@ -50,33 +54,6 @@ class Player:
     loss: Loss
     repeats: int = 1
     after_step: Callable[[nn.Module], None] | None = None
-
-
-@dataclass
-class History:
-    """The losses of every iteration, by player and term: ``history["vae"]["kl"]``."""
-
-    values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-
-    def append(self, player: str, terms: Mapping[str, float]) -> None:
-        """Add one iteration's terms of one player."""
-        curves = self.values.setdefault(player, {})
-        for term, value in terms.items():
-            curves.setdefault(term, []).append(value)
-
-    def __getitem__(self, player: str) -> dict[str, Tensor]:
-        """Return the player's curves as float64 tensors of shape (iterations,)."""
-        curves = self.values[player]
-        return {term: torch.tensor(v, dtype=torch.float64) for term, v in curves.items()}
-
-    def last(self) -> dict[str, float]:
-        """Return the newest value of every term, named ``term`` or ``player term``."""
-        is_single = len(self.values) == 1
-        return {
-            term if is_single else f"{player} {term}": values[-1]
-            for player, curves in self.values.items()
-            for term, values in curves.items()
-        }
 
 
 class Trainer:
@@ -139,6 +116,7 @@ class Trainer:
         self.autocast = autocast
         self.step = 0
         self.history = History()
+        self._unrecorded: list[dict[str, dict[str, Tensor]]] = []
 
     def run(
         self,
@@ -167,8 +145,10 @@ class Trainer:
         Raises:
             ArgumentError: If a count is not a whole number in range.
             NonFiniteLossError: If a loss becomes NaN or infinite; the message names the step and
-                the last finite value. On a CPU the parameters are those before that step; on an
-                accelerator, where losses are looked at every 50 steps, reload a checkpoint.
+                the last finite value. On a CPU the parameters are those before the step whose
+                ``"loss"`` went wrong; on an accelerator, where losses are looked at only every 50
+                steps or 0.2 s, reload a checkpoint. The other terms are looked at as rarely on
+                either.
             CheckpointError: If the checkpoint cannot be written.
         """
         require_count("Trainer.run", "steps", steps, minimum=0)
@@ -176,25 +156,30 @@ class Trainer:
             require_count("Trainer.run", "save_every", save_every)
             if checkpoint is None:
                 raise ArgumentError("Trainer.run: save_every needs a checkpoint path; got None.")
-        is_cpu = self.batches.device.type == "cpu"
-        check_interval = 1 if is_cpu else ACCELERATOR_CHECK_INTERVAL
-        pending: list[dict[str, dict[str, Tensor]]] = []
         with (
             _training_mode([player.module for player in self.players.values()]),
-            _thread_count(threads),
+            thread_count(threads),
+            flushed_denormals(),
             deferred_interrupt() as interrupted,
             ProgressBar(total=steps, initial=self.step, is_shown=show_progress) as bar,
         ):
-            while self.step < steps and not interrupted:
-                pending.append(self._iterate(stop_before_update=is_cpu))
-                self.step += 1
-                is_save_due = save_every is not None and self.step % save_every == 0
-                if len(pending) >= check_interval or is_save_due or self.step == steps:
-                    self._record(pending)
-                    bar.update(self.step, self.history.last)
-                if is_save_due and checkpoint is not None:
-                    self.save(checkpoint)
-            self._record(pending)
+            next_record = time.monotonic() + RECORD_SECONDS
+            try:
+                while self.step < steps and not interrupted:
+                    self._unrecorded.append(self._iterate())
+                    self.step += 1
+                    is_save_due = save_every is not None and self.step % save_every == 0
+                    is_record_due = (
+                        len(self._unrecorded) >= RECORD_STEPS or time.monotonic() >= next_record
+                    )
+                    if is_record_due or is_save_due or self.step == steps:
+                        self._record()
+                        bar.update(self.step, self.history.last)
+                        next_record = time.monotonic() + RECORD_SECONDS
+                    if is_save_due and checkpoint is not None:
+                        self.save(checkpoint)
+            finally:
+                self._record()
             if checkpoint is not None:
                 self.save(checkpoint)
         if interrupted:
@@ -216,7 +201,7 @@ class Trainer:
             "format": CHECKPOINT_FORMAT,
             "signature": self._signature(),
             "step": self.step,
-            "history": self.history.values,
+            "history": self.history.state_dict(),
             "modules": {name: p.module.state_dict() for name, p in self.players.items()},
             "optimisers": {name: p.optimiser.state_dict() for name, p in self.players.items()},
             "batches": self.batches.state_dict(),
@@ -256,17 +241,19 @@ class Trainer:
         self.history = History(state["history"])
         self.step = state["step"]
 
-    def _iterate(self, *, stop_before_update: bool) -> dict[str, dict[str, Tensor]]:
+    def _iterate(self) -> dict[str, dict[str, Tensor]]:
         """Let every player make its steps once; return the terms of each player's last step."""
         recorded = {}
+        is_cpu = self.batches.device.type == "cpu"
         for name, player in self.players.items():
             for _ in range(player.repeats):
                 player.optimiser.zero_grad(set_to_none=True)
                 with self._precision():
                     terms = player.loss(self.batches.next_batch(), self.generator)
                 loss = _objective(name, terms)
-                if stop_before_update:
-                    self._require_finite(name, "loss", loss.item(), self.step + 1)
+                if is_cpu and not math.isfinite(value := loss.item()):
+                    self._record()
+                    self._refuse(name, "loss", value, self.step + 1)
                 loss.backward()
                 player.optimiser.step()
                 if player.after_step is not None:
@@ -274,35 +261,32 @@ class Trainer:
             recorded[name] = {term: value.detach() for term, value in terms.items()}
         return recorded
 
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(
-            self.batches.device.type, dtype=torch.bfloat16, enabled=self.autocast is not None
-        )
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(self.batches.device.type, dtype=self.autocast)
 
-    def _record(self, pending: list[dict[str, dict[str, Tensor]]]) -> None:
-        """Move the pending terms to the history with a single device-to-host copy."""
-        if not pending:
+    def _record(self) -> None:
+        """Move the unrecorded terms to the history with a single device-to-host copy."""
+        if not self._unrecorded:
             return
-        values = [[v for terms in row.values() for v in terms.values()] for row in pending]
+        rows, self._unrecorded = self._unrecorded, []
+        values = [v for row in rows for terms in row.values() for v in terms.values()]
         # Not float64 always: Apple's MPS has none.
-        is_double = any(v.dtype == torch.float64 for v in values[0])
+        is_double = any(v.dtype == torch.float64 for v in values)
         dtype = torch.float64 if is_double else torch.float32
-        rows = torch.stack([torch.stack([v.to(dtype) for v in row]) for row in values]).tolist()
-        first_step = self.step - len(pending) + 1
-        for offset, (row, numbers) in enumerate(zip(pending, rows, strict=True)):
-            remaining = iter(numbers)
+        numbers = iter(torch.stack([v.to(dtype) for v in values]).tolist())
+        for step, row in enumerate(rows, start=self.step - len(rows) + 1):
             for name, terms in row.items():
-                named = {term: next(remaining) for term in terms}
+                named = {term: next(numbers) for term in terms}
                 for term, value in named.items():
-                    self._require_finite(name, term, value, first_step + offset)
+                    if not math.isfinite(value):
+                        self._refuse(name, term, value, step)
                 self.history.append(name, named)
-        pending.clear()
 
-    def _require_finite(self, player: str, term: str, value: float, step: int) -> None:
-        if math.isfinite(value):
-            return
-        earlier = self.history.values.get(player, {}).get(term, [])
-        before = f"{earlier[-1]:.6g}" if earlier else "none"
+    def _refuse(self, player: str, term: str, value: float, step: int) -> NoReturn:
+        newest = self.history.newest(player, term)
+        before = "none" if newest is None else f"{newest:.6g}"
         raise NonFiniteLossError(
             f"Trainer.run: {player!r} {term} must stay finite; got {value} at step {step} (last "
             f"finite value: {before}). Lower the learning rate, or look for log(0), a division "
@@ -390,17 +374,3 @@ def _training_mode(modules: list[nn.Module]) -> Iterator[None]:
     finally:
         for module, mode in zip(modules, modes, strict=True):
             module.train(mode)
-
-
-@contextmanager
-def _thread_count(threads: int | None) -> Iterator[None]:
-    if threads is None:
-        yield
-        return
-    require_count("Trainer.run", "threads", threads)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

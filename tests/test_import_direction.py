@@ -31,6 +31,8 @@ ORDER = (
     "interrupts",
     "checkpoint",
     "progress",
+    "history",
+    "arithmetic",
     "training",
     "adversarial_training",
     "metrics",

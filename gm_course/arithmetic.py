@@ -1,0 +1,56 @@
+"""How the CPU computes during a training run: threads, and what becomes of denormal numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from gm_course.validation import require_count
+
+DENORMAL = 1e-39  # below float32's smallest normal number, 1.2e-38
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Let numbers too small for float32's normal format become 0 inside the block.
+
+    Processors compute with such denormal numbers many times more slowly, and training makes
+    them: an optimiser's running mean of a gradient that has become 0, a dead ReLU's for example,
+    shrinks by a constant factor at each step and gets there after some 800. Holds for the calling
+    thread and for threads that it starts inside the block; changes nothing where the processor
+    cannot do it.
+    """
+    if _denormals_are_flushed():
+        yield
+        return
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _denormals_are_flushed() -> bool:
+    # Torch can set this state but not tell it.
+    return torch.full((1,), DENORMAL, dtype=torch.float64).float().item() == 0
+
+
+@contextmanager
+def thread_count(threads: int | None) -> Iterator[None]:
+    """Use so many CPU threads inside the block; ``None`` leaves the setting alone.
+
+    Raises:
+        ArgumentError: If ``threads`` is not a whole number of at least 1.
+    """
+    if threads is None:
+        yield
+        return
+    require_count("thread_count", "threads", threads)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
