@@ -6,7 +6,8 @@ many of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -48,12 +49,13 @@ def gan_players(
     """
 
     def discriminator_terms(real: Tensor, generator: torch.Generator) -> Mapping[str, Tensor]:
-        fake = _samples(generator_network, len(real), generator).detach()
+        fake = _fixed_samples(generator_network, len(real), generator)
         return {"loss": discriminator_loss(discriminator(real), discriminator(fake))}
 
     def generator_terms(real: Tensor, generator: torch.Generator) -> Mapping[str, Tensor]:
         fake = _samples(generator_network, len(real), generator)
-        return {"loss": generator_loss(discriminator(fake))}
+        with _frozen(discriminator):
+            return {"loss": generator_loss(discriminator(fake))}
 
     return {
         "discriminator": Player(
@@ -109,7 +111,7 @@ def wgan_players(
             require_positive("wgan_players", name, value)
 
     def critic_terms(real: Tensor, generator: torch.Generator) -> Mapping[str, Tensor]:
-        fake = _samples(generator_network, len(real), generator).detach()
+        fake = _fixed_samples(generator_network, len(real), generator)
         loss = critic_loss(critic(real), critic(fake))
         distance = -loss
         if penalty is not None:
@@ -118,7 +120,8 @@ def wgan_players(
 
     def generator_terms(real: Tensor, generator: torch.Generator) -> Mapping[str, Tensor]:
         fake = _samples(generator_network, len(real), generator)
-        return {"loss": critic_generator_loss(critic(fake))}
+        with _frozen(critic):
+            return {"loss": critic_generator_loss(critic(fake))}
 
     def clip_critic(module: nn.Module) -> None:
         if clip is not None:
@@ -135,3 +138,22 @@ def wgan_players(
 def _samples(network: nn.Module, n: int, generator: torch.Generator) -> Tensor:
     samples: Tensor = network.sample(n, generator=generator)  # type: ignore[operator]
     return samples
+
+
+def _fixed_samples(network: nn.Module, n: int, generator: torch.Generator) -> Tensor:
+    """Draw samples for the other network's step: they keep nothing for a gradient."""
+    with torch.no_grad():
+        return _samples(network, n, generator)
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Let gradients flow through the network, and spend no time on those of its own weights."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""How the CPU computes during a training run: threads, and what becomes of denormal numbers."""
+"""How a training run computes: threads, denormal numbers, the precision of matrix products."""
 
 from __future__ import annotations
 
@@ -54,3 +54,22 @@ def thread_count(threads: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def rough_products(is_on: bool) -> Iterator[None]:
+    """Let float32 matrix products round their factors to bfloat16 inside the block.
+
+    Sums are kept in float32. Processors with bfloat16 units (recent x86 servers, most GPUs) multiply
+    several times faster that way; others go on as before, so results depend on the machine in the
+    third digit. ``False`` leaves the setting alone.
+    """
+    if not is_on:
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

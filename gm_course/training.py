@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from gm_course.arithmetic import flushed_denormals, thread_count
+from gm_course.arithmetic import flushed_denormals, rough_products, thread_count
 from gm_course.checkpoint import read_checkpoint, write_checkpoint
 from gm_course.data import Batches
 from gm_course.errors import ArgumentError, CheckpointError, NonFiniteLossError
@@ -65,6 +65,8 @@ class Trainer:
         generator: Random generator for the losses, on the same device as the batches.
         autocast: ``torch.bfloat16`` to run the losses in mixed precision; ``None`` for the
             parameters' own precision.
+        rough: Whether float32 matrix products may round their factors to bfloat16
+            (:func:`gm_course.arithmetic.rough_products`); pays for fully connected networks.
 
     Attributes:
         step: Iterations done so far.
@@ -95,6 +97,7 @@ class Trainer:
         *,
         generator: torch.Generator,
         autocast: torch.dtype | None = None,
+        rough: bool = False,
     ) -> None:
         if not players:
             raise ArgumentError("Trainer: players must name at least one player; got none.")
@@ -114,6 +117,7 @@ class Trainer:
         self.batches = batches
         self.generator = generator
         self.autocast = autocast
+        self.rough = rough
         self.step = 0
         self.history = History()
         self._unrecorded: list[dict[str, dict[str, Tensor]]] = []
@@ -160,6 +164,7 @@ class Trainer:
             _training_mode([player.module for player in self.players.values()]),
             thread_count(threads),
             flushed_denormals(),
+            rough_products(self.rough),
             deferred_interrupt() as interrupted,
             ProgressBar(total=steps, initial=self.step, is_shown=show_progress) as bar,
         ):

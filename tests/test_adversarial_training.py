@@ -147,3 +147,18 @@ def test_a_gan_learns_a_shifted_normal(networks):
     after = network.sample(2000, generator=seeded(1)).mean().item()
     assert abs(before - 3) > 2.5
     assert abs(after - 3) < 0.7
+
+
+def test_generator_step_leaves_the_judge_as_it_was_and_without_gradients(networks):
+    network, judge = networks
+    first, second = optimisers(networks)
+    next(judge.parameters()).requires_grad_(False)  # somebody's own choice, to be kept
+    choices = [parameter.requires_grad for parameter in judge.parameters()]
+    for players in (
+        gan_players(network, judge, generator_optimiser=first, discriminator_optimiser=second),
+        wgan_players(network, judge, generator_optimiser=first, critic_optimiser=second),
+    ):
+        players["generator"].loss(data(), seeded())["loss"].backward()
+        assert [parameter.requires_grad for parameter in judge.parameters()] == choices
+        assert all(parameter.grad is None for parameter in judge.parameters())
+        assert all(parameter.grad is not None for parameter in network.parameters())

@@ -179,6 +179,42 @@ def test_modes_and_thread_count_are_given_back():
     assert torch.get_num_threads() == before
 
 
+def test_rough_products_and_flushed_denormals_hold_during_the_run_only():
+    trainer = line_trainer()
+    seen = []
+    inner = trainer.players["line"].loss
+
+    def spy(batch, random):
+        seen.append((torch.get_float32_matmul_precision(), (torch.full((1,), 1e-38) / 99).item()))
+        return inner(batch, random)
+
+    trainer.players["line"].loss = spy
+    trainer.run(1, show_progress=False)
+    trainer.rough = True
+    trainer.run(2, show_progress=False)
+    usual = torch.get_float32_matmul_precision()
+    assert [precision for precision, _ in seen] == [usual, "medium"]
+    if torch.set_flush_denormal(False):  # as far as this processor can
+        assert [quotient for _, quotient in seen] == [0.0, 0.0]
+    assert (torch.full((1,), 1e-38) / 99).item() > 0
+
+
+def test_losses_are_recorded_at_every_step_in_batches_and_before_an_error():
+    trainer = line_trainer()
+    inner = trainer.players["line"].loss
+
+    def failing(batch, random):
+        if trainer.step == 60:
+            raise KeyError("the loss's own mistake")
+        return inner(batch, random)
+
+    trainer.players["line"].loss = failing
+    with pytest.raises(KeyError):
+        trainer.run(100, show_progress=False)
+    assert trainer.step == 60
+    assert len(trainer.history["line"]["loss"]) == 60
+
+
 def test_autocast_runs_the_loss_in_bfloat16():
     seen = []
 

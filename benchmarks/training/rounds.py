@@ -1,0 +1,59 @@
+"""Timing of several ways in turn, so that a busy machine slows all of them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+Run = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to do a step.
+
+    Attributes:
+        run: Called with a number of steps to do.
+        steps: How many to do per round.
+        threads: CPU threads it gets.
+    """
+
+    run: Run
+    steps: int
+    threads: int
+
+
+def milliseconds_per_step(
+    ways: Mapping[str, Way], rounds: int, *, wait: Callable[[], None] = lambda: None
+) -> dict[str, list[float]]:
+    """Return the milliseconds of a step in each round, by way.
+
+    Args:
+        ways: The ways by name; each does some steps first that are not measured.
+        rounds: How often each has its turn.
+        wait: Called before the clock is read, to let a GPU finish.
+    """
+    before = torch.get_num_threads()
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    try:
+        for number in range(rounds + 1):
+            for name, way in ways.items():
+                torch.set_num_threads(way.threads)
+                wait()
+                started = time.perf_counter()
+                way.run(way.steps)
+                wait()
+                if number > 0:
+                    times[name].append((time.perf_counter() - started) * 1e3 / way.steps)
+    finally:
+        torch.set_num_threads(before)
+    return times
+
+
+def median_ratio(slow: list[float], quick: list[float]) -> float:
+    """Return the median over the rounds of ``slow / quick``."""
+    return statistics.median(a / b for a, b in zip(slow, quick, strict=True))
