@@ -10,6 +10,7 @@ START_PAGE := notebooks/00-start-here.ipynb
 LAB_ARGS ?=
 TEST_ARGS ?=
 BUILD_ARGS ?=
+BROWSER_ARGS ?=
 
 # JupyterLab refuses to run as root unless told so; in a container there is often nobody else.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -19,11 +20,11 @@ PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
 IS_NEW_ENOUGH := import sys, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup lab test lint notebooks clean
+.PHONY: help setup lab test gpu-test site site-test browser-test lint notebooks clean
 .DEFAULT_GOAL := help
 
 help:  ## List these commands
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{printf "%-18s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{printf "%-20s %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## Build .venv and install the course into it
 
@@ -48,6 +49,25 @@ lab: $(STAMP)  ## Open the course in JupyterLab (LAB_ARGS="--no-browser --port=9
 
 test: lint  ## Run every check: lint, types, tests, and all notebooks (TEST_ARGS="-k vae")
 	$(RUN) pytest --numprocesses=2 --dist=loadfile $(TEST_ARGS)
+
+gpu-test: $(STAMP)  ## Run every notebook on the GPU; skipped where there is none
+	$(RUN) tests.gpu
+
+# What only some commands need, by the name of the extra in pyproject.toml.
+$(VENV)/.installed-%: $(STAMP)
+	$(RUN) pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable ".[$*]"
+	@touch $@
+
+site: $(VENV)/.installed-site  ## Build the course as a website in build/site
+	$(VENV)/bin/python docs/site/build.py build/site
+	@echo "The site starts at build/site/index.html. To read it on other devices as well:"
+	@echo "  python3 -m http.server --directory build/site"
+
+site-test: $(VENV)/.installed-site $(VENV)/.installed-browser  ## Build the site and open every page in Chromium
+	$(RUN) pytest tests/site
+
+browser-test: $(VENV)/.installed-browser  ## Use the course in JupyterLab with Chromium (BROWSER_ARGS="-k explorer")
+	$(RUN) pytest tests/browser --durations=0 $(BROWSER_ARGS)
 
 lint: $(STAMP)  ## Run the linter, the format check and the type checker
 	$(RUN) ruff check .

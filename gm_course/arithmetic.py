@@ -60,9 +60,9 @@ def thread_count(threads: int | None) -> Iterator[None]:
 def rough_products(is_on: bool) -> Iterator[None]:
     """Let float32 matrix products round their factors to bfloat16 inside the block.
 
-    Sums are kept in float32. Processors with bfloat16 units (recent x86 servers, most GPUs) multiply
-    several times faster that way; others go on as before, so results depend on the machine in the
-    third digit. ``False`` leaves the setting alone.
+    Sums are kept in float32. Processors with bfloat16 units (recent x86 servers, most GPUs)
+    multiply several times faster that way; others go on as before, so results depend on the
+    machine in the third digit. ``False`` leaves the setting alone.
     """
     if not is_on:
         yield

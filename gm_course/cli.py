@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -126,6 +127,9 @@ def info() -> None:
     from gm_course.data import load_mnist
 
     runtime = gm_course.setup()
+    digits = load_mnist("test").source
+    if runtime.profile == "full" and not os.environ.get("GM_COURSE_DATA"):
+        digits += "; set GM_COURSE_DATA to train longer, on the full MNIST"
     facts = {
         "gm-course": gm_course.__version__,
         "python": platform.python_version(),
@@ -134,7 +138,7 @@ def info() -> None:
         "device": runtime.device,
         "threads": runtime.threads,
         "profile": runtime.profile,
-        "digits": load_mnist("test").source,
+        "digits": digits,
     }
     for name, fact in facts.items():
         click.echo(f"{name:<12} {fact}")

@@ -1,4 +1,4 @@
-"""The exceptions a user of the course can meet, all derived from :class:`CourseError`.
+"""The exceptions a user can meet, all derived from :class:`~gm_course.errors.CourseError`.
 
 A message reads ``<function>: <argument> must <rule>; got <value>. <what to do next>.``
 """

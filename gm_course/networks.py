@@ -18,9 +18,9 @@ from gm_course.distributions import Bernoulli, DiagonalGaussian
 from gm_course.validation import require_count, require_positive
 
 VAR_FLOOR = 1e-6
-"""Added to every softplus variance: at −104 and below, softplus is exactly 0 in float32, and the
-logarithm of 0 would turn the KL infinite. It also bounds the density of a feature that never
-varies, such as a picture's black border, which a learned variance would otherwise drive to
+"""What is added to every softplus variance. At −104 and below, softplus is exactly 0 in float32,
+and the logarithm of 0 would turn the KL infinite. It also bounds the density of a feature that
+never varies, such as a picture's black border, which a learned variance would otherwise drive to
 infinity."""
 
 

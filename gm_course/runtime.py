@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gm_course.errors import ArgumentError, DeviceError
+from gm_course.profiles import PROFILES, Sizes
 
 if TYPE_CHECKING:  # torch takes a second to import; `gm-course --help` should not wait for it
     import torch
-
-PROFILES = ("quick", "full")
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,8 @@ class Runtime:
     Attributes:
         device: The torch device that models and data go to.
         threads: CPU threads torch may use inside one operation.
-        profile: ``"quick"`` (minutes on a laptop, what the stored notebooks show) or ``"full"``.
+        profile: ``"quick"`` (minutes on a laptop, what the stored notebooks show) or ``"full"``
+            (the papers' sizes, meant for a GPU).
         seed: The seed given to Python, NumPy and torch.
     """
 
@@ -31,6 +31,16 @@ class Runtime:
     threads: int
     profile: str
     seed: int
+
+    @property
+    def sizes(self) -> Sizes:
+        """The profile's row in the table of network sizes and training lengths."""
+        return PROFILES[self.profile]
+
+    @property
+    def precise_dtype(self) -> torch.dtype:
+        """Float64, or float32 where the device is Apple's MPS, which has no float64."""
+        return precise_dtype(self.device)
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """Return a fresh random generator on the device; one independent stream per number.
@@ -50,6 +60,10 @@ def setup(seed: int = 0) -> Runtime:
     ``cuda:1``, ``mps``; default: the best one present), ``GM_COURSE_PROFILE`` (``quick`` or
     ``full``; default ``quick``) and ``GM_COURSE_THREADS`` (default 1, the fastest setting for
     the small models of this course on shared cores).
+
+    The profile does not choose the data: ``load_mnist`` does, by ``GM_COURSE_DATA``. Without the
+    full MNIST, ``full`` trains the same large networks on the 5,000 digits that come with the
+    course, and stops earlier, before the networks know these by heart.
 
     Args:
         seed: Whole number ≥ 0 for the global generators of Python, NumPy and torch.
@@ -106,6 +120,13 @@ def pick_device(request: str | None = None) -> torch.device:
             f"got {request!r}. Unset the variable to use {present[0]}."
         )
     return torch.device(wanted)
+
+
+def precise_dtype(device: torch.device) -> torch.dtype:
+    """Return the most precise floating-point type of a device: float64, but float32 for MPS."""
+    import torch
+
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _thread_count() -> int:

@@ -7,8 +7,11 @@ stored with the notebook: a reader without a kernel sees the figure for the init
 from __future__ import annotations
 
 import base64
+import gc
 import io
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -18,8 +21,8 @@ from matplotlib.transforms import Bbox
 
 from gm_course.errors import ArgumentError
 
-_LABEL = {"description_width": "11em"}
-_CONTROL_LAYOUT = {"width": "36em", "max_width": "100%"}
+_LABEL = {"description_width": "14em"}
+_CONTROL_LAYOUT = {"width": "39em", "max_width": "100%"}
 
 
 def slider(
@@ -61,8 +64,10 @@ def whole_number_slider(label: str, low: int, high: int, *, start: int) -> ipywi
     )
 
 
-def choice(label: str, options: Sequence[Any]) -> ipywidgets.Dropdown:
-    """Return a labelled menu; the first option is chosen at the start.
+def choice(label: str, options: Sequence[Any]) -> ipywidgets.ToggleButtons:
+    """Return a labelled row of buttons, one per option; the first is chosen at the start.
+
+    Buttons, because JupyterLab takes the arrow keys and letters away from a closed menu.
 
     Args:
         label: What is chosen.
@@ -73,9 +78,10 @@ def choice(label: str, options: Sequence[Any]) -> ipywidgets.Dropdown:
     """
     if not options:
         raise ArgumentError("choice: options must have at least one entry; got none.")
-    return ipywidgets.Dropdown(
-        options=list(options), description=label, style=_LABEL, layout=_CONTROL_LAYOUT
+    buttons = ipywidgets.ToggleButtons(
+        options=list(options), description=label, style={**_LABEL, "button_width": "auto"}
     )
+    return buttons.add_class("widget-inline-hbox")  # the label beside the buttons, as for sliders
 
 
 class Explorer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no annotations
@@ -86,7 +92,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no annot
     Args:
         draw: Called with the controls' values by name, returns a Figure; it should take less than
             a tenth of a second.
-        controls: Sliders and menus by the name of the argument of ``draw`` that they set.
+        controls: Sliders and choices by the name of the argument of ``draw`` that they set.
 
     Raises:
         ArgumentError: If there is no control.
@@ -107,6 +113,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no annot
         self._draw = draw
         self._controls = controls
         self._positions: list[Bbox] = []
+        self._canvas: FigureCanvasAgg | None = None
+        self._lock = threading.Lock()
         self._picture = ipywidgets.Image(format="png", layout={"max_width": "100%"})
         self._picture.layout.align_self = "flex-start"  # keeps its proportions
         self._message = ipywidgets.Label()
@@ -116,21 +124,31 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no annot
         self._picture.value = self._png()
 
     def _png(self) -> bytes:
-        figure = self._draw(**{name: control.value for name, control in self._controls.items()})
-        canvas = FigureCanvasAgg(figure)
+        # JupyterLab moves controls in another thread than the one that runs cells.
+        with self._lock:
+            figure = self._draw(**{name: control.value for name, control in self._controls.items()})
+            return self._as_png(figure)
+
+    def _as_png(self, figure: Figure) -> bytes:
+        if self._canvas is None:
+            self._canvas = FigureCanvasAgg(figure)
+        else:  # one canvas for all pictures: it remembers how formulas and labels are typeset
+            self._canvas.figure = figure
+            figure.set_canvas(self._canvas)
         # Arranging the panels takes as long as drawing them, and moving panels would be a nuisance.
         if len(figure.axes) == len(self._positions):
             figure.set_layout_engine("none")
             for axis, position in zip(figure.axes, self._positions, strict=True):
                 axis.set_position(position)
         buffer = io.BytesIO()
-        canvas.print_png(buffer, pil_kwargs={"compress_level": 1})
+        self._canvas.print_png(buffer, pil_kwargs={"compress_level": 1})
         self._positions = [axis.get_position() for axis in figure.axes]
         return buffer.getvalue()
 
     def _redraw(self, _change: object) -> None:
         try:
-            self._picture.value = self._png()
+            with _garbage_left_lying():
+                self._picture.value = self._png()
             self._message.value = ""
         except Exception as error:  # the notebook's own function; its error belongs on the screen
             self._message.value = f"{type(error).__name__}: {error}"
@@ -148,3 +166,15 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no annot
             "text/plain": repr(self),
             "image/png": base64.b64encode(self._picture.value).decode(),
         }
+
+
+@contextmanager
+def _garbage_left_lying() -> Iterator[None]:
+    """Collect no garbage in the block: beside big libraries it may take longer than a picture."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -15,10 +15,25 @@ ROOT = Path(__file__).parent.parent
 ASKED_FOR = ("jupyterlab", "torch", "torchvision", "matplotlib", "ipywidgets", "nbval", "numpy")
 
 
-def declared() -> dict[str, Requirement]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+def read_project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def named(lines: list[str]) -> dict[str, Requirement]:
     return {canonicalize_name(r.name): r for r in map(Requirement, lines)}
+
+
+def declared() -> dict[str, Requirement]:
+    """What `make setup` and conda install."""
+    project = read_project()
+    return named([*project["dependencies"], *project["optional-dependencies"]["dev"]])
+
+
+def extra(name: str) -> dict[str, Requirement]:
+    return named(read_project()["optional-dependencies"][name])
+
+
+EXTRAS = [(name, one) for name in read_project()["optional-dependencies"] for one in extra(name)]
 
 
 def pinned() -> dict[str, str]:
@@ -39,6 +54,11 @@ def test_pin_lies_in_declared_range(name):
     assert pinned()[name] in declared()[name].specifier
 
 
+@pytest.mark.parametrize(("extra_name", "name"), EXTRAS)
+def test_pin_of_an_extra_lies_in_declared_range(extra_name, name):
+    assert pinned()[name] in extra(extra_name)[name].specifier
+
+
 @pytest.mark.parametrize("name", sorted(declared()))
 def test_conda_installs_the_pinned_version(name):
     _, from_pip = conda_entries()
@@ -53,10 +73,9 @@ def test_conda_installs_nothing_else_and_the_course_itself():
 
 
 def test_python_ranges_agree():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     from_conda, _ = conda_entries()
     (python,) = [Requirement(entry) for entry in from_conda if entry.startswith("python")]
-    minimum = project["requires-python"].removeprefix(">=")
+    minimum = read_project()["requires-python"].removeprefix(">=")
     assert minimum in python.specifier
     assert f"3.{int(minimum.split('.')[1]) - 1}" not in python.specifier
 
@@ -68,8 +87,7 @@ def test_every_package_that_was_asked_for_is_declared():
 @pytest.mark.parametrize("name", sorted(pinned()))
 def test_pins_install_on_the_oldest_python_promised(name):
     # A pin that needs 3.11.5, say, would fail on Debian 12's Python 3.11.2.
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    oldest = read_project()["requires-python"].removeprefix(">=") + ".0"
     try:
         needs = metadata(name).get("Requires-Python")
     except PackageNotFoundError:

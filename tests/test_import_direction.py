@@ -17,6 +17,7 @@ ORDER = (
     "files",
     "validation",
     "claims",
+    "profiles",
     "runtime",
     "distributions",
     "data",

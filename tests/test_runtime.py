@@ -115,5 +115,14 @@ def test_generators_repeat_by_stream_and_differ_between_streams():
     assert not torch.equal(first, torch.rand(4, generator=other.generator(1)))
 
 
+@pytest.mark.parametrize(
+    ("device", "dtype"),
+    [("cpu", torch.float64), ("cuda:1", torch.float64), ("mps", torch.float32)],
+)
+def test_only_mps_has_to_do_without_float64(device, dtype):
+    runtime = gm_course.Runtime(torch.device(device), threads=1, profile="quick", seed=0)
+    assert runtime.precise_dtype == dtype
+
+
 def test_largest_seed_and_stream_fit_a_generator():
     gm_course.setup(seed=2**32 - 1).generator(2**16 - 1)

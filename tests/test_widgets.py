@@ -1,7 +1,9 @@
 """Explorers: the picture follows the controls, and what is stored says the same every time."""
 
 import base64
+import gc
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -76,6 +78,22 @@ def test_panels_stay_where_they_are_when_labels_change():
     assert np.allclose([axis.get_position().bounds for axis in figures[-1].axes], first)
 
 
+def test_a_figure_of_another_size_is_drawn_whole():
+    def draw(columns):
+        figure, axes = plotting.new_figure(columns, size=(2, 1.5))
+        axes[-1].fill([0, 1, 1, 0], [0, 0, 1, 1], color="black")
+        return figure
+
+    explorer = Explorer(draw, columns=whole_number_slider("columns", 1, 3, start=1))
+    (picture,) = (child for child in explorer.children if hasattr(child, "format"))
+    for columns in (3, 1, 2):
+        explorer.children[0].value = columns
+        pixels = imread(io.BytesIO(picture.value))
+        assert pixels.shape == (165, 220 * columns, 4)  # 110 pixels per inch
+        last_panel = pixels[:, -220:, 1]
+        assert (last_panel < 0.5).mean() > 0.3
+
+
 def test_an_error_is_shown_and_the_last_picture_stays():
     def draw(x):
         if x == 2:
@@ -90,6 +108,28 @@ def test_an_error_is_shown_and_the_last_picture_stays():
     explorer.children[0].value = 3
     assert message(explorer) == ""
     assert shown(explorer)[0] != before
+
+
+def test_two_threads_may_draw_at_once(explorer):
+    alone = explorer._png()
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda _: explorer._png(), range(20)))
+    assert set(together) == {alone}
+
+
+@pytest.mark.parametrize("x", [2, 3])
+def test_garbage_is_collected_again_after_a_picture_or_an_error(x):
+    def draw(x):
+        is_collecting.append(gc.isenabled())
+        if x == 2:
+            raise ZeroDivisionError("no such height")
+        return bars(x)
+
+    is_collecting = []
+    explorer = Explorer(draw, x=whole_number_slider("x", 1, 3, start=1))
+    explorer.children[0].value = x
+    assert is_collecting == [True, False]
+    assert gc.isenabled()
 
 
 def test_an_error_at_the_start_is_raised():

@@ -59,9 +59,7 @@ class _Convolution:
         )  # fmt: skip
 
 
-def dcgan_convolutions(
-    batch_size: int, width: int, *, device: torch.device
-) -> Callable[[], None]:
+def dcgan_convolutions(batch_size: int, width: int, *, device: torch.device) -> Callable[[], None]:
     """Return a function that does all convolutions of one iteration of a 64 × 64 DCGAN.
 
     The discriminator sees real and generated images in its own step and generated ones in the
@@ -72,7 +70,7 @@ def dcgan_convolutions(
 
     def layer(width_in: int, width_out: int, side: int, *, is_transposed: bool) -> _Convolution:
         widths = (width_in, width_out) if is_transposed else (width_out, width_in)
-        is_end = side == 4 and 1 in widths or side == 1
+        is_end = (side == 4 and 1 in widths) or side == 1
         return _Convolution(
             torch.randn(batch_size, width_in, side, side, device=device),
             torch.randn(*widths, 4, 4, device=device),

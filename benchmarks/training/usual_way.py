@@ -29,6 +29,7 @@ class UsualVAE(nn.Module):
         self.decoder_out = nn.Linear(400, 784)
 
     def forward(self, x):
+        """Return probabilities (B, 784), and mean and log-variance of the code, (B, 20) each."""
         h = functional.relu(self.hidden(x))
         mean, log_var = self.mean(h), self.log_var(h)
         z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
@@ -36,17 +37,17 @@ class UsualVAE(nn.Module):
         return torch.sigmoid(self.decoder_out(decoded)), mean, log_var
 
 
-def train_vae(folder: Path, batch_size: int) -> Iterator[None]:
+def train_vae(folder: Path, batch_size: int, device: torch.device) -> Iterator[None]:
     """Train the VAE on the digits under ``folder``; yield after each step."""
     dataset = datasets.MNIST(str(folder), train=True, transform=transforms.ToTensor())
     loader = DataLoader(dataset, batch_size=batch_size, shuffle=True)
-    model = UsualVAE()
+    model = UsualVAE().to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
     model.train()
     while True:
         total = 0.0
         for images, _labels in loader:
-            x = images.view(-1, 784)
+            x = images.to(device).view(-1, 784)
             optimiser.zero_grad()
             probabilities, mean, log_var = model(x)
             cross_entropy = functional.binary_cross_entropy(probabilities, x, reduction="sum")
@@ -101,23 +102,26 @@ def discriminator_network(width: int) -> nn.Sequential:
     )
 
 
-def train_dcgan(folder: Path, batch_size: int, width: int) -> Iterator[None]:
+def train_dcgan(folder: Path, batch_size: int, width: int, device: torch.device) -> Iterator[None]:
     """Train a DCGAN on the digits under ``folder``, enlarged to 64 × 64; yield after each step."""
     steps = [transforms.Resize(64), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
     dataset = datasets.MNIST(str(folder), train=True, transform=transforms.Compose(steps))
     loader = DataLoader(dataset, batch_size=batch_size, shuffle=True, num_workers=2)
-    generator, discriminator = generator_network(width), discriminator_network(width)
+    generator = generator_network(width).to(device)
+    discriminator = discriminator_network(width).to(device)
     criterion = nn.BCELoss()
     optimiser_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimiser_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     while True:
         losses = []
-        for real, _labels in loader:
-            ones, zeros = torch.ones(len(real)), torch.zeros(len(real))
+        for images, _labels in loader:
+            real = images.to(device)
+            ones = torch.ones(len(real), device=device)
+            zeros = torch.zeros(len(real), device=device)
             discriminator.zero_grad()
             loss_real = criterion(discriminator(real).view(-1), ones)
             loss_real.backward()
-            fake = generator(torch.randn(len(real), 100, 1, 1))
+            fake = generator(torch.randn(len(real), 100, 1, 1, device=device))
             loss_fake = criterion(discriminator(fake.detach()).view(-1), zeros)
             loss_fake.backward()
             optimiser_d.step()

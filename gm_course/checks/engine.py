@@ -40,9 +40,10 @@ How to write the checks of an exercise (``ex13_2.py`` is the model)::
   cannot be told apart. Wrong type, length, shape, dtype, device, NaN, None, exceptions, in-place
   changes and float32 rounding are recognised without being listed.
 
-``check.grade(function)`` gives the :class:`Verdict`. A grader instead sends ``case.call`` of every
-case to another process, calls :func:`gm_course.checks.calls.collect` there and hands the responses
-to ``check.judge(responses)`` here.
+``check.grade(function)`` gives the :class:`~gm_course.checks.verdict.Verdict`. A grader instead
+sends ``case.call`` of every case to another process, calls
+:func:`gm_course.checks.calls.collect` there and hands the responses to ``check.judge(responses)``
+here.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Batches:
 
     @property
     def epoch(self) -> int:
-        """Epochs completed so far: 0 until the last batch of the first one is drawn."""
+        """Epochs completed so far; 0 until the last batch of the first one is drawn."""
         return self._drawn // self.steps_per_epoch
 
     def next_batch(self) -> Tensor:

@@ -38,7 +38,7 @@ def read_idx(path: Path | str) -> NDArray[np.uint8]:
         path: The file.
 
     Returns:
-        A read-only array: (count,) for labels, (count, height, width) for images.
+        A read-only array, (count,) for labels, (count, height, width) for images.
 
     Raises:
         DataError: If the file is missing, unreadable or damaged; the message names it.

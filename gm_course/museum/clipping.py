@@ -9,6 +9,7 @@ from gm_course.errors import ArgumentError
 from gm_course.gan import ScoreNetwork, clip_weights, critic_loss
 from gm_course.metrics import gradient_norms
 from gm_course.museum.exhibit import Exhibit, Outcome
+from gm_course.runtime import precise_dtype
 
 LIMITS = {"healthy": 0.1, "too small": 0.01, "too large": 0.5}
 """The clipping limit c by the position of the switch."""
@@ -19,7 +20,8 @@ WIDTHS = (32, 32, 32, 32)
 def train(setting: str, seed: int, device: torch.device, *, steps: int = 300) -> ScoreNetwork:
     """Train a clipped critic between a ring of radius 2 and a blob at the origin, both fixed.
 
-    The critic's half of Algorithm 13.2: RMSProp, and clipping after every step. In float64.
+    The critic's half of Algorithm 13.2: RMSProp, and clipping after every step. In float64
+    (float32 on Apple's GPU, which has no float64).
 
     Args:
         setting: A key of :data:`LIMITS`.
@@ -40,7 +42,7 @@ def train(setting: str, seed: int, device: torch.device, *, steps: int = 300) ->
     limit = LIMITS[setting]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        critic = ScoreNetwork(2, hidden=WIDTHS).double().to(device)
+        critic = ScoreNetwork(2, hidden=WIDTHS).to(device, precise_dtype(device))
     generator = torch.Generator(device).manual_seed(seed)
     optimiser = torch.optim.RMSprop(critic.parameters(), lr=5e-3)
     for _ in range(steps):
@@ -65,7 +67,8 @@ def blob_sample(n: int, generator: torch.Generator) -> Tensor:
 
 
 def _normal(n: int, generator: torch.Generator) -> Tensor:
-    return torch.randn(n, 2, generator=generator, dtype=torch.float64, device=generator.device)
+    device = generator.device
+    return torch.randn(n, 2, generator=generator, dtype=precise_dtype(device), device=device)
 
 
 def _run(setting: str, seed: int, device: torch.device) -> Outcome:

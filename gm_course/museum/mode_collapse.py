@@ -21,6 +21,7 @@ from gm_course.errors import ArgumentError
 from gm_course.gan import NoiseGenerator, ScoreNetwork, nonsaturating_loss
 from gm_course.metrics import mode_coverage
 from gm_course.museum.exhibit import Exhibit, Outcome
+from gm_course.runtime import precise_dtype
 from gm_course.training import Player, Trainer
 from gm_course.validation import require_count
 
@@ -55,8 +56,9 @@ def ring_players(
 ) -> dict[str, Player]:
     """Return a discriminator and a generator for the ring, ready for the training loop.
 
-    Both are fully connected with two hidden layers of 64 tanh units, in float64, and use Adam with
-    the same learning rate, 0.002. Each makes one step per iteration.
+    Both are fully connected with two hidden layers of 64 tanh units, in float64 (float32 on Apple's
+    GPU, which has no float64), and use Adam with the same learning rate, 0.002. Each makes one step
+    per iteration.
 
     Args:
         seed: Of the initial weights; the global generators are left as they were.
@@ -67,8 +69,8 @@ def ring_players(
         torch.manual_seed(seed)  # initialised on the CPU, so the same on every device
         generator_network = NoiseGenerator(2, 2, hidden=(64, 64), activation=nn.Tanh)
         discriminator = ScoreNetwork(2, hidden=(64, 64), activation=nn.Tanh)
-    generator_network.to(device, torch.float64)
-    discriminator.to(device, torch.float64)
+    generator_network.to(device, precise_dtype(device))
+    discriminator.to(device, precise_dtype(device))
 
     def adam(network: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.5, 0.9), fused=True)
@@ -101,7 +103,8 @@ def train_on_ring(
     assert isinstance(discriminator, ScoreNetwork)
     device = next(generator_network.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    data = ring(std=STD, dtype=torch.float64).to(device).sample(8_192, generator=generator)
+    target = ring(std=STD, dtype=precise_dtype(device)).to(device)
+    data = target.sample(8_192, generator=generator)
     trainer = Trainer(players, Batches(data, 128, generator=generator), generator=generator)
     stops = (*range(SNAPSHOT_INTERVAL, iterations, SNAPSHOT_INTERVAL), iterations)
     snapshots = []

@@ -19,6 +19,7 @@ from gm_course.data.toy import ring
 from gm_course.errors import ArgumentError
 from gm_course.gan import NoiseGenerator, ScoreNetwork, nonsaturating_loss, saturating_loss
 from gm_course.museum.exhibit import Exhibit, Outcome
+from gm_course.runtime import precise_dtype
 from gm_course.training import Player, Trainer
 
 ITERATIONS = 40
@@ -85,7 +86,7 @@ def run(setting: str, seed: int, device: torch.device, *, iterations: int = ITER
             f"{setting!r}. Copy one of them."
         )
     match = MATCHES[setting]
-    dtype = torch.float32 if device.type == "mps" else torch.float64
+    dtype = precise_dtype(device)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would touch the GPUs', too
         generator_network = NoiseGenerator(2, 2, hidden=(64, 64)).to(device, dtype)

@@ -709,7 +709,7 @@ claim_between(
 )
 
 # %% [markdown]
-# Turn the knobs yourself. $z_1$ and $z_2$ choose a place in the code, and the menu one of the five models; the mean stands in the first row, eight samples from the *same* $z$ in the second. (Each model has
+# Turn the knobs yourself. $z_1$ and $z_2$ choose a place in the code, and the buttons one of the five models; the mean stands in the first row, eight samples from the *same* $z$ in the second. (Each model has
 # arranged its codes in its own way, so the same $z$ means different digits for different models.)
 
 # %%
@@ -779,7 +779,8 @@ def log_bin_mass(p: DiagonalGaussian, x: torch.Tensor) -> torch.Tensor:
     return log_high + torch.log1p(-(torch.special.log_ndtr(low) - log_high).exp())
 
 
-levels = torch.arange(17, device=runtime.device).double() / 16
+dtype = runtime.precise_dtype  # float64, where the device has it
+levels = torch.arange(17, device=runtime.device).to(dtype) / 16
 
 
 def log_level_probability(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -789,7 +790,7 @@ def log_level_probability(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor
 # %%
 def fair_elbo(name: str, samples: int = 10) -> float:
     """ELBO of the model that returns probabilities of grey levels (nats per image)."""
-    model, x = models[name], grey_x.double()
+    model, x = models[name], grey_x.to(dtype)
     generator = runtime.generator(7)
     total = 0.0
     with torch.no_grad():
@@ -797,9 +798,9 @@ def fair_elbo(name: str, samples: int = 10) -> float:
         for _ in range(samples):
             p = model.decode(q.sample(generator=generator))
             if isinstance(p, DiagonalGaussian):
-                terms = log_bin_mass(DiagonalGaussian(p.mean.double(), p.var.double()), x)
+                terms = log_bin_mass(DiagonalGaussian(p.mean.to(dtype), p.var.to(dtype)), x)
             else:
-                terms = log_level_probability(p.logits.double(), x)
+                terms = log_level_probability(p.logits.to(dtype), x)
             total += terms.sum(dim=1).mean().item() / samples
         return total - gaussian_kl(q.mean, q.var).mean().item()
 

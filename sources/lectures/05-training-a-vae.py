@@ -270,7 +270,7 @@ claim_between("optimal q: gradient noise, closed form relative to all sampled", 
 #
 # $$\text{ELBO}_1 = -\frac{1}{2\lambda}\|x-\mu_G\|^2-\frac D2\log(2\pi\lambda)-\mathrm{KL}\big(N(\mu_I,\sigma_I^2I),N(0,I)\big).$$
 #
-# Multiply by $\lambda$ and drop the term that contains no parameter. What remains is the chapter's
+# Multiply by $\lambda$ and drop the term that contains no parameter. What remains is the chapter's `objective-13-28`,
 #
 # $$\boxed{\;J(\phi,\theta|x) = -\tfrac12\|x-\mu_G\|^2-\lambda\,\mathrm{KL}\big(N(\mu_I,\sigma_I^2I),N(0,I)\big)\;}\tag{13.28}$$
 #
@@ -372,14 +372,15 @@ claim("they lie in [0, 1]", train_set.images.min() >= 0 and train_set.images.max
 claim("there are at least 4,000 of them to train on", len(train_set) >= 4_000)
 
 # %% [markdown]
-# Both networks have two hidden layers of 200 units. The inference network returns $\mu_I$ and, through
+# Both networks have two hidden layers of 200 units (500 in the profile `full`). The inference network returns $\mu_I$ and, through
 # $\operatorname{softplus}(a)=\log(1+e^a)$, which is always positive, the variances $\sigma_I^2$. The latent variable has **two** dimensions: too
 # few for sharp images, but they fit on a page, and that is what we want to see.
 
 # %%
+hidden = runtime.sizes.vae_hidden
 vae = VAE(
-    InferenceNetwork(data_dim=784, latent_dim=2, hidden=(200, 200)),
-    BernoulliGenerator(latent_dim=2, data_dim=784, hidden=(200, 200)),
+    InferenceNetwork(data_dim=784, latent_dim=2, hidden=hidden),
+    BernoulliGenerator(latent_dim=2, data_dim=784, hidden=hidden),
 ).to(runtime.device)
 
 # %% [markdown]
@@ -404,13 +405,13 @@ def negative_elbo(batch: torch.Tensor, generator: torch.Generator) -> dict[str, 
 # second cell with the stop button, look at the results so far, and run it again to go on.
 
 # %%
+from gm_course.profiles import MOST_PASSES
 from gm_course.training import Player, Trainer
 
-# More steps need more data: with only 4,000 images the test loss would rise again.
-long_run = 40_000 if len(train_set) > 50_000 else 6_000
-steps = 2_000 if runtime.profile == "quick" else long_run
 optimiser = torch.optim.Adam(vae.parameters(), lr=2e-3, fused=True)
 batches = Batches(train_set.images, 128, generator=runtime.generator(1))
+# More steps need more data: after too many passes over few images the test loss rises again.
+steps = min(runtime.sizes.vae_steps, MOST_PASSES * batches.steps_per_epoch)
 trainer = Trainer(
     {"vae": Player(vae, optimiser, negative_elbo)}, batches, generator=runtime.generator(2)
 )

@@ -421,7 +421,7 @@ claim("at θ = 0.9, against a D that was updated: it decreases θ", slope > 0)
 from gm_course.data import Batches
 from gm_course.data.toy import moons
 
-dtype = torch.float32 if runtime.device.type == "mps" else double  # Apple's GPU has no float64
+dtype = runtime.precise_dtype  # float64, where the device has it
 target = moons(noise=0.1, dtype=dtype)
 data = target.sample(4_000, generator=runtime.generator(1))  # (N, 2)
 held_out = target.sample(1_000, generator=runtime.generator(2))

@@ -570,13 +570,12 @@ claim("a constant map becomes 0, to 1e-2", constant.abs().max() < 1e-2)
 # %% [markdown]
 # ## 7 · Training on handwritten digits
 #
-# Now for digits. The full network of section 3 wants a GPU; in the profile `quick` we train a little sister with the same rules, for grey images of $32\times32$: three doublings instead of four, and
+# Now for digits. The full network of section 3 wants a GPU, and the profile `full` trains it; in the profile `quick` we train a little sister with the same rules, for grey images of $32\times32$: three doublings instead of four, and
 # 64 channels on the $4\times4$ maps instead of 1,024. The MNIST digits (LeCun and others 1998), $28\times28$ with values in $[0,1]$, get a frame of two white pixels and are then scaled to $[-1,1]$, white being $-1$, as the
 # Tanh demands.
 
 # %%
-is_quick = runtime.profile == "quick"
-image_size = 32 if is_quick else 64
+image_size = runtime.sizes.dcgan_image_size
 
 
 def prepare(image_set) -> torch.Tensor:
@@ -591,18 +590,20 @@ train_images, test_images = prepare(train_set), prepare(test_set)
 claim("values from −1 to 1, and both occur", train_images.aminmax() == (-1, 1))
 
 # %% [markdown]
-# Two departures from the paper, which has 0.0002 as the learning rate of both networks and batches of 128. We have time for about a thousand iterations, not for tens of thousands, so we take smaller batches and larger steps; and $D$ learns half as fast as
+# The profile `quick` departs from the paper twice. The paper has 0.0002 as the learning rate of both networks and batches of 128. We have time for about a thousand iterations, not for tens of thousands, so we take smaller batches and larger steps; and $D$ learns half as fast as
 # $G$: in a trial with 0.001 for both (and batches of 64), $D$ was right about nearly every image for two hundred iterations, and $G$ learned little from it. Adam's momentum (动量) is the paper's $\beta_1=0.5$ instead of the usual 0.9: what was a good direction ten steps ago says little when the opponent has moved.
 
 # %%
-base_width, batch_size, steps = (16, 32, 1_200) if is_quick else (128, 128, 12_000)
-rate_g, rate_d = (2e-3, 1e-3) if is_quick else (2e-4, 2e-4)
-
-size = {"image_size": image_size, "image_channels": 1, "base_width": base_width}
+sizes = runtime.sizes
+size = {"image_size": image_size, "image_channels": 1, "base_width": sizes.dcgan_base_width}
 G = DCGANGenerator(**size).to(runtime.device, memory_format=torch.channels_last)  # a little faster
 D = DCGANDiscriminator(**size).to(runtime.device, memory_format=torch.channels_last)
-optimiser_g = torch.optim.Adam(G.parameters(), lr=rate_g, betas=(0.5, 0.999), fused=True)
-optimiser_d = torch.optim.Adam(D.parameters(), lr=rate_d, betas=(0.5, 0.999), fused=True)
+optimiser_g = torch.optim.Adam(
+    G.parameters(), lr=sizes.dcgan_rate_g, betas=(0.5, 0.999), fused=True
+)
+optimiser_d = torch.optim.Adam(
+    D.parameters(), lr=sizes.dcgan_rate_d, betas=(0.5, 0.999), fused=True
+)
 
 # %% [markdown]
 # The losses are those of lecture 6, unchanged: a DCGAN is a GAN with other networks. Note the two separate calls of $D$ in the first function, for the reason given in section 6, and that all networks are in training mode here.
@@ -631,8 +632,11 @@ def generator_terms(real, generator):
 
 # %%
 from gm_course.data import Batches
+from gm_course.profiles import MOST_PASSES
 from gm_course.training import Player, Trainer
 
+batches = Batches(train_images, sizes.dcgan_batch_size, generator=runtime.generator(2))
+steps = min(sizes.dcgan_steps, MOST_PASSES * batches.steps_per_epoch)
 fixed_z = torch.randn(16, 100, generator=runtime.generator(1), device=runtime.device)
 moments = [round(steps * share) for share in (0.02, 0.06, 0.15, 0.4, 1)]
 snapshots = {}
@@ -661,7 +665,7 @@ trainer = Trainer(
         "discriminator": Player(D, optimiser_d, discriminator_terms),
         "generator": Player(G, optimiser_g, generator_terms, after_step=remember),
     },
-    Batches(train_images, batch_size, generator=runtime.generator(2)),
+    batches,
     generator=runtime.generator(3),
 )
 snapshots["untrained"] = images_of(fixed_z)

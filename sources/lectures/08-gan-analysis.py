@@ -111,15 +111,16 @@ claim("D* turned upside down is worse by more than 2 nats", value(-optimal_logit
 from gm_course.gan import ScoreNetwork, discriminator_loss
 
 torch.manual_seed(0)
-D = ScoreNetwork(1, hidden=(32, 32), activation=torch.nn.Tanh).to(runtime.device, torch.float64)
+dtype = runtime.precise_dtype  # float64, where the device has it
+D = ScoreNetwork(1, hidden=(32, 32), activation=torch.nn.Tanh).to(runtime.device, dtype)
 optimiser = torch.optim.Adam(D.parameters(), lr=5e-3)
 noise = runtime.generator(1)
-here = data.to(runtime.device)
+here = GaussianMixture(data.means.to(dtype), std=data.std.to(dtype)).to(runtime.device)
 snapshots = {}
 for step in range(1_001):
     if step in (0, 20, 1_000):
-        snapshots[step] = D(x[:, None].to(runtime.device)).detach().cpu()
-    eps = torch.randn(512, 1, generator=noise, device=runtime.device, dtype=torch.float64)
+        snapshots[step] = D(x[:, None].to(dtype).to(runtime.device)).detach().cpu()
+    eps = torch.randn(512, 1, generator=noise, device=runtime.device, dtype=dtype)
     fake = theta[0].item() + theta[1].exp().item() * eps
     loss = discriminator_loss(D(here.sample(512, generator=noise)), D(fake))
     optimiser.zero_grad()
@@ -345,8 +346,8 @@ players = ring_players(seed=0, device=runtime.device)  # untrained
 G, D = players["generator"].module, players["discriminator"].module
 optimiser = players["discriminator"].optimiser
 noise = runtime.generator(2)
-z = torch.randn(1_000, 2, generator=noise, device=runtime.device, dtype=torch.float64)
-circle = ring(std=0.05, dtype=torch.float64).to(runtime.device)
+z = torch.randn(1_000, 2, generator=noise, device=runtime.device, dtype=dtype)
+circle = ring(std=0.05, dtype=dtype).to(runtime.device)
 
 
 def gradient_length(loss) -> float:

@@ -418,9 +418,11 @@ claim_between("clipping's guarantee over largest gradient", guarantee / largest_
 # %%
 from gm_course.gan import critic_loss, discriminator_loss
 
+dtype = runtime.precise_dtype  # float64, where the device has it
+
 
 def circle(radius: float, n: int, generator: torch.Generator) -> torch.Tensor:
-    direction = torch.randn(n, 2, generator=generator, dtype=torch.float64, device=generator.device)
+    direction = torch.randn(n, 2, generator=generator, dtype=dtype, device=generator.device)
     return radius * direction / direction.norm(dim=1, keepdim=True)
 
 
@@ -456,7 +458,7 @@ def look(radius: float) -> dict[str, float]:
 # %%
 noise = runtime.generator(1)
 critic, discriminator = (
-    ScoreNetwork(2, hidden=(64, 64)).double().to(runtime.device) for _ in range(2)
+    ScoreNetwork(2, hidden=(64, 64)).to(runtime.device, dtype) for _ in range(2)
 )
 players = (
     (critic, torch.optim.RMSprop(critic.parameters(), lr=2e-3), critic_loss),
@@ -526,9 +528,9 @@ figure
 from gm_course.data.toy import moons
 from gm_course.gan import NoiseGenerator
 
-data = moons(noise=0.1, dtype=torch.float64)
-generator_network = NoiseGenerator(2, 2, hidden=(64, 64)).double().to(runtime.device)
-critic = ScoreNetwork(2, hidden=(64, 64)).double().to(runtime.device)
+data = moons(noise=0.1, dtype=dtype)
+generator_network = NoiseGenerator(2, 2, hidden=(64, 64)).to(runtime.device, dtype)
+critic = ScoreNetwork(2, hidden=(64, 64)).to(runtime.device, dtype)
 critic_optimiser = torch.optim.RMSprop(critic.parameters(), lr=2e-3)
 generator_optimiser = torch.optim.RMSprop(generator_network.parameters(), lr=3e-4)
 
@@ -734,7 +736,7 @@ def train_critic(
 # %%
 def new_critic() -> ScoreNetwork:
     torch.manual_seed(1)  # the same initial weights for all three
-    return ScoreNetwork(2, hidden=(64, 64)).double().to(runtime.device)
+    return ScoreNetwork(2, hidden=(64, 64)).to(runtime.device, dtype)
 
 
 normalised = new_critic()
@@ -751,7 +753,7 @@ critics = {
 # %%
 real, fake = clipping.ring_sample(1_000, noise), clipping.blob_sample(1_000, noise)
 W = (2 - fake.norm(dim=1)).abs().mean().item()
-u = torch.rand(1_000, 1, generator=noise, dtype=torch.float64, device=runtime.device)
+u = torch.rand(1_000, 1, generator=noise, dtype=dtype, device=runtime.device)
 between = u * real + (1 - u) * fake
 norms = {name: gradient_norms(critic, between) for name, critic in critics.items()}
 with torch.no_grad():
@@ -794,8 +796,8 @@ critic_surfaces(critics, real=real[:100], fake=fake[:100], reach=3, notes=notes)
 # show what it means; a linear critic $f(x)=\langle a,x\rangle$ has the gradient $a$ everywhere and the Lipschitz constant $\|a\|$.
 
 # %%
-images = torch.rand(64, 1, 28, 28, generator=noise, dtype=torch.float64, device=runtime.device)
-ones = torch.ones(1, 28, 28, dtype=torch.float64, device=runtime.device)
+images = torch.rand(64, 1, 28, 28, generator=noise, dtype=dtype, device=runtime.device)
+ones = torch.ones(1, 28, 28, dtype=dtype, device=runtime.device)
 slopes = {"1-Lipschitz": ones / 28, "28-Lipschitz": ones}  # ‖a‖ = 1 and ‖a‖ = √784 = 28
 
 penalties = {}

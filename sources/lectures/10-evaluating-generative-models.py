@@ -36,7 +36,8 @@ from gm_course.data import Batches, load_mnist
 runtime = gm_course.setup(seed=0)
 train_set = load_mnist("train", device=runtime.device)
 test_set = load_mnist("test", device=runtime.device)
-print(f"{len(train_set.images):,} digits to learn from, {len(test_set.images):,} held out")
+claim("at least 4,000 digits to learn from", len(train_set) >= 4_000)
+claim("and at least 1,000 held out", len(test_set) >= 1_000)
 
 # %% [markdown]
 # ## 1 · Three models under one budget
@@ -44,8 +45,8 @@ print(f"{len(train_set.images):,} digits to learn from, {len(test_set.images):,}
 # A comparison is worth as much as what it keeps equal. All three models get
 #
 # - the same images, in grey;
-# - the same **generator network** (生成网络): 20 numbers of noise, one hidden layer of 256 units, and 784 pixels squashed into $[0,1]$ by a sigmoid;
-# - a second network with one hidden layer of 256 units beside it: the inference network (推断网络) of the VAE, the discriminator (判别网络) of the GAN, the critic (评价网络) of the W-GAN;
+# - the same **generator network** (生成网络): 20 numbers of noise, one hidden layer of 256 units (500 in the profile `full`), and 784 pixels squashed into $[0,1]$ by a sigmoid;
+# - a second network with a hidden layer of the same width beside it: the inference network (推断网络) of the VAE, the discriminator (判别网络) of the GAN, the critic (评价网络) of the W-GAN;
 # - the same number of updates of the generator network, with batches of $B=64$, and each the learning rate that suits it.
 #
 # Even so the budget is not equal in every sense: the W-GAN's critic moves twice as often as its generator and pays for its gradient penalty, so it
@@ -58,8 +59,7 @@ from gm_course.gan import NoiseGenerator, ScoreNetwork
 from gm_course.networks import BernoulliGenerator, InferenceNetwork
 from gm_course.vae import VAE
 
-long_run = 50_000 if len(train_set) > 50_000 else 5_000  # more updates need more data
-UPDATES = 1_500 if runtime.profile == "quick" else long_run
+hidden = runtime.sizes.contest_hidden
 
 
 class DigitGenerator(NoiseGenerator):
@@ -70,14 +70,14 @@ class DigitGenerator(NoiseGenerator):
 
 
 def score_network():
-    return ScoreNetwork(784, hidden=(256,), activation=lambda: nn.LeakyReLU(0.2)).to(runtime.device)
+    return ScoreNetwork(784, hidden=hidden, activation=lambda: nn.LeakyReLU(0.2)).to(runtime.device)
 
 
 # %%
-vae = VAE(InferenceNetwork(784, 20, hidden=(256,)), BernoulliGenerator(20, 784, hidden=(256,)))
+vae = VAE(InferenceNetwork(784, 20, hidden=hidden), BernoulliGenerator(20, 784, hidden=hidden))
 vae = vae.to(runtime.device)
-gan_generator = DigitGenerator(20, 784, hidden=(256,)).to(runtime.device)
-wgan_generator = DigitGenerator(20, 784, hidden=(256,)).to(runtime.device)
+gan_generator = DigitGenerator(20, 784, hidden=hidden).to(runtime.device)
+wgan_generator = DigitGenerator(20, 784, hidden=hidden).to(runtime.device)
 
 
 # %%
@@ -93,7 +93,10 @@ claim("the three generator networks have equally many parameters", len(set(sizes
 # probabilities and a binary image is drawn (dynamic binarisation, 动态二值化).
 
 # %%
+from gm_course.profiles import MOST_PASSES
 from gm_course.training import Player, Trainer
+
+UPDATES = min(runtime.sizes.contest_updates, MOST_PASSES * (len(train_set) // 64))
 
 
 def train(players) -> None:
@@ -338,7 +341,9 @@ with torch.no_grad():
 # %%
 from gm_course.evaluation import class_score
 
-score = {name: class_score(log_p.double()).item() for name, log_p in log_probabilities.items()}
+score = {
+    name: class_score(log_p.cpu().double()).item() for name, log_p in log_probabilities.items()
+}
 claim_between("class score of held-out digits", score["held-out digits"], 8.5, 10)
 claim(
     "ten images, one of each kind, score higher than 500 different real digits",
@@ -365,7 +370,7 @@ claim("all three models score above 4", all(score[name] > 4 for name in samples)
 from gm_course.evaluation import frechet_distance
 
 frechet = {
-    name: frechet_distance(values.double(), real_features.double()).item()
+    name: frechet_distance(values.cpu().double(), real_features.cpu().double()).item()
     for name, values in features.items()
 }
 real = frechet["held-out digits"]
@@ -379,7 +384,9 @@ claim("so is every model, at least twice", all(frechet[name] > 2 * real for name
 # right mean and covariance is perfect to it.
 
 # %%
-few = frechet_distance(features["held-out digits"][:100].double(), real_features.double())
+few = frechet_distance(
+    features["held-out digits"][:100].cpu().double(), real_features.cpu().double()
+)
 claim("the same real digits, only 100 of them: at least 1.5 times as far", few > 1.5 * real)
 
 # %% [markdown]

@@ -1,0 +1,82 @@
+"""JupyterLab as `make lab` starts it, in a copy of the course that tests may write to."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.notebook_files import ROOT
+
+TOKEN = "browser-test"
+
+
+def copy_course(target: Path) -> None:
+    """Copy the files that git knows, as they are now, and borrow the environment."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():  # a file deleted but not yet committed is listed, too
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    (target / ".venv").symlink_to(ROOT / ".venv")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_it_answers(server: subprocess.Popen, url: str, log: Path) -> None:
+    """Return when the server answers; fail with its log if it ends or is not ready in time."""
+    for _ in range(600):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.URLError:
+            time.sleep(0.2)
+    raise RuntimeError(f"make lab did not answer at {url}. Its log:\n{log.read_text()}")
+
+
+@contextmanager
+def running_lab(folder: Path) -> Iterator[str]:
+    """Start `make lab` in a copy of the course below ``folder``; gives the server's address."""
+    course = folder / "course"
+    copy_course(course)
+    port = free_port()
+    options = f"--no-browser --port={port} --ServerApp.token={TOKEN} --expose-app-in-browser"
+    log = folder / "make-lab.log"
+    environment = os.environ | {
+        # the copy's own package, and nobody's personal settings
+        "PYTHONPATH": str(course),
+        "JUPYTER_CONFIG_DIR": str(folder / "settings"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            # The environment is borrowed and must not be rebuilt for the copy.
+            ["make", "--old-file=.venv/.installed", "lab", f"LAB_ARGS={options}"],
+            cwd=course, env=environment, start_new_session=True,
+            stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        base = f"http://127.0.0.1:{port}"
+        wait_until_it_answers(server, f"{base}/api/status?token={TOKEN}", log)
+        yield base
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=60)
