@@ -11,6 +11,7 @@ LAB_ARGS ?=
 TEST_ARGS ?=
 BUILD_ARGS ?=
 BROWSER_ARGS ?=
+BENCH_ARGS ?=
 
 # JupyterLab refuses to run as root unless told so; in a container there is often nobody else.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -20,7 +21,7 @@ PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
 IS_NEW_ENOUGH := import sys, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup lab test gpu-test site site-test browser-test lint notebooks clean
+.PHONY: help setup lab test gpu-test bench site site-test browser-test lint notebooks clean
 .DEFAULT_GOAL := help
 
 help:  ## List these commands
@@ -68,6 +69,9 @@ site-test: $(VENV)/.installed-site $(VENV)/.installed-browser  ## Build the site
 
 browser-test: $(VENV)/.installed-browser  ## Use the course in JupyterLab with Chromium (BROWSER_ARGS="-k explorer")
 	$(RUN) pytest tests/browser --durations=0 $(BROWSER_ARGS)
+
+bench: $(STAMP)  ## Measure the speed of training beside the usual way; quiet machine, some minutes
+	$(RUN) benchmarks.training $(BENCH_ARGS)
 
 lint: $(STAMP)  ## Run the linter, the format check and the type checker
 	$(RUN) ruff check .

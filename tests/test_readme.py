@@ -37,6 +37,7 @@ def run(command: str, *, cwd: Path = ROOT, **environment: str) -> str:
 # Commands that only print something: what must be in it.
 PRINTING = {
     "make help": "make lab",
+    "make gpu-test": "skipped: no GPU",
     ".venv/bin/gm-course info": "device",
     "GM_COURSE_DEVICE=cpu GM_COURSE_PROFILE=full .venv/bin/gm-course info": "full",
     ".venv/bin/gm-course build --check": "up to date",
@@ -48,6 +49,7 @@ PRINTING = {
 SMALL = {
     "make test": {"TEST_ARGS": "-q -p no:cacheprovider -o testpaths= tests/test_claims.py"},
     "make notebooks": {"BUILD_ARGS": "--check"},
+    "make bench": {"BENCH_ARGS": "--help"},
 }
 SERVERS = (
     "make lab",
@@ -81,7 +83,8 @@ def test_blocks_that_are_not_run_are_only_those_the_text_names():
 
 @pytest.mark.parametrize("command", PRINTING)
 def test_printing_command(command):
-    assert PRINTING[command] in run(command)
+    # Without a GPU, so that the same is printed everywhere.
+    assert PRINTING[command] in run(command, CUDA_VISIBLE_DEVICES="")
 
 
 @pytest.mark.parametrize("command", SMALL)
