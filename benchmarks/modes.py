@@ -2,7 +2,7 @@
 
 Every method gets the same data, networks and schedule of the learning rate, and the same number of
 updates (of either network) but for the one that says otherwise; K and the rate were chosen for each
-by a few trials on seed 0. Writes
+by a few trials on seed 0. A run that is stored is not repeated unless asked for. Writes
 ``benchmarks/results/modes.json`` and the tables ``modes.md``; a method that is not run this time
 keeps what the files say of it.
 """
@@ -85,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="METHOD", help=f"among {', '.join(METHODS)}")
     parser.add_argument("--seeds", type=int, default=10, help="number of seeds (default 10)")
+    parser.add_argument("--fresh", action="store_true", help="run stored seeds again")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in METHODS]
@@ -94,37 +95,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     file = options.results / "modes.json"
     stored = json.loads(file.read_text()) if file.exists() else {}
     for name in options.names or METHODS:
-        stored[name] = {
-            "machine": machine(packages=("torch",)),
-            "runs": {target: measure(name, target, options.seeds) for target in TARGETS},
-        }
-        ordered = {key: stored[key] for key in METHODS if key in stored}
-        replace_file(file, [json.dumps(ordered, indent=1).encode(), b"\n"])
-        replace_file(file.with_suffix(".md"), [tables(ordered).encode()])
-    print(tables(ordered), end="")
+        if options.fresh or name not in stored:
+            stored[name] = {"runs": {target: [] for target in TARGETS}}
+        stored[name]["machine"] = machine(packages=("torch",))
+        for target, runs in stored[name]["runs"].items():
+            for seed in range(len(runs), options.seeds):
+                runs.append(measure(name, target, seed))
+                print(name, target, seed, runs[-1], file=sys.stderr, flush=True)
+                _write(file, stored)
+    _write(file, stored)
+    print(file.with_suffix(".md").read_text(), end="")
     return 0
 
 
-def measure(name: str, target: str, seeds: int) -> list[dict[str, float]]:
-    """Return modes, high-quality share and CPU seconds of each seed."""
-    runs = []
-    for seed in range(seeds):
-        mixture = TARGETS[target]()
-        started = time.process_time()
-        generator_network = train(METHODS[name], mixture, seed)
-        seconds = time.process_time() - started
-        with torch.no_grad():
-            samples = generator_network.sample(10_000, generator=_seeded(1_000 + seed))
-        found = mode_coverage(samples, mixture.means, std=float(mixture.std[0]))
-        runs.append(
-            {
-                "modes": found.modes,
-                "high_quality": round(found.high_quality, 4),
-                "cpu_seconds": round(seconds, 1),
-            }
-        )
-        print(name, target, seed, runs[-1], file=sys.stderr, flush=True)
-    return runs
+def measure(name: str, target: str, seed: int) -> dict[str, float]:
+    """Return modes, high-quality share and CPU seconds of one training."""
+    mixture = TARGETS[target]()
+    started = time.process_time()
+    generator_network = train(METHODS[name], mixture, seed)
+    seconds = time.process_time() - started
+    with torch.no_grad():
+        samples = generator_network.sample(10_000, generator=_seeded(1_000 + seed))
+    found = mode_coverage(samples, mixture.means, std=float(mixture.std[0]))
+    return {
+        "modes": found.modes,
+        "high_quality": round(found.high_quality, 4),
+        "cpu_seconds": round(seconds, 1),
+    }
+
+
+def _write(file: Path, stored: Mapping[str, Any]) -> None:
+    ordered = {name: stored[name] for name in METHODS if name in stored}
+    replace_file(file, [json.dumps(ordered, indent=1).encode(), b"\n"])
+    complete = {name: entry for name, entry in ordered.items() if all(entry["runs"].values())}
+    replace_file(file.with_suffix(".md"), [tables(complete).encode()])
 
 
 def train(method: Method, mixture: GaussianMixture, seed: int) -> NoiseGenerator:

@@ -48,6 +48,22 @@ def test_results_are_written_and_others_kept(tmp_path, capsys):
     assert table in capsys.readouterr().out
 
 
+def test_stored_seeds_are_kept_and_only_the_missing_ones_run(tmp_path, monkeypatch):
+    arguments = ["gan", "--results", str(tmp_path), "--seeds"]
+    assert modes.main([*arguments, "1"]) == 0
+    first = json.loads((tmp_path / "modes.json").read_text())["gan"]["runs"]
+    run = []
+    measure = modes.measure
+    monkeypatch.setattr(modes, "measure", lambda *what: run.append(what) or measure(*what))
+    assert modes.main([*arguments, "2"]) == 0
+    assert run == [("gan", "ring", 1), ("gan", "grid", 1)]
+    second = json.loads((tmp_path / "modes.json").read_text())["gan"]["runs"]
+    assert all(second[target][:1] == first[target] for target in ("ring", "grid"))
+    run.clear()
+    assert modes.main([*arguments, "1", "--fresh"]) == 0
+    assert run == [("gan", "ring", 0), ("gan", "grid", 0)]
+
+
 def test_mean_and_spread():
     runs = [{"modes": m, "high_quality": q, "cpu_seconds": 10} for m, q in ((8, 0.9), (6, 0.8))]
     table = modes.tables({"gan": {"runs": {"ring": runs, "grid": runs}}})

@@ -2,11 +2,15 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
-    f"browser tests: none of {', '.join(NAMES)} is on the PATH. Install one of them (Debian: "
-    "apt-get install chromium) and run make browser-test again."
+    f"none of {', '.join(NAMES)} is on the PATH. Install one of them (Debian: apt-get install "
+    "chromium) and run the same command again."
 )
 
 
@@ -15,6 +19,11 @@ def executable() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def options() -> list[str]:
-    """Command-line switches; Chromium refuses to run as root with its own sandbox."""
-    return ["--no-sandbox"] if os.geteuid() == 0 else []
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Start the browser, without its own sandbox for root, who is refused otherwise."""
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=options)
+        yield browser
+        browser.close()

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.browser import chromium
 from tests.browser.latency import Latencies
@@ -16,7 +15,7 @@ LATENCIES = pytest.StashKey[Latencies]()
 
 def pytest_configure(config):
     if chromium.executable() is None:
-        pytest.exit(chromium.MISSING, returncode=2)
+        pytest.exit(f"browser tests: {chromium.MISSING}", returncode=2)
     config.stash[LATENCIES] = Latencies()
 
 
@@ -41,12 +40,8 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium.executable(), args=chromium.options()
-        )
+    with chromium.launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.browser import chromium
 from tests.notebook_files import ROOT
@@ -13,12 +12,7 @@ from tests.site.browsing import served
 
 def pytest_configure():
     if chromium.executable() is None:
-        names = ", ".join(chromium.NAMES)
-        pytest.exit(
-            f"site tests: none of {names} is on the PATH. Install one of them (Debian: apt-get "
-            "install chromium) and run make site-test again.",
-            returncode=2,
-        )
+        pytest.exit(f"site tests: {chromium.MISSING}", returncode=2)
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +27,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium.executable(), args=chromium.options()
-        )
+    with chromium.launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
