@@ -21,6 +21,7 @@ from benchmarks.training.rounds import Run, Way, milliseconds_per_step
 from gm_course.training import Trainer
 
 VAE_BATCH = 128
+VAE_WARM_UP = 1_500  # three epochs: by then denormal numbers have appeared, if nobody flushes them
 DCGAN_BATCH = 64
 DCGAN_WIDTH = 64
 DCGAN_IMAGES = 2_000  # enlarged to 64 x 64 these are 33 MB; more would cost memory and show nothing
@@ -41,11 +42,13 @@ def vae_times(
         device: Where to train.
         scale: Divides the number of steps, for a quick trial.
     """
-    ways = {"usual": Way(taking(usual_way.train_vae(folder, VAE_BATCH, device)), 40, cores)}
+    ways = {
+        "usual": Way(taking(usual_way.train_vae(folder, VAE_BATCH, device)), 40, cores, VAE_WARM_UP)
+    }
     for threads in sorted({1, cores}):
         for name, rough in (("course", False), ("rough", True)):
             trainer = vae_trainer(images, VAE_BATCH, device=device, rough=rough)
-            ways[f"{name} {threads}"] = Way(going_on(trainer), 80, threads)
+            ways[f"{name} {threads}"] = Way(going_on(trainer), 80, threads, VAE_WARM_UP)
         products = limit.vae_products(VAE_BATCH, device=device)
         ways[f"limit {threads}"] = Way(_repeating(products), 80, threads)
     return milliseconds_per_step(_scaled(ways, scale), rounds, wait=_wait(device))
@@ -64,10 +67,10 @@ def dcgan_times(
     convolutions = limit.dcgan_convolutions(DCGAN_BATCH, DCGAN_WIDTH, device=device)
     steps = 1 if device.type == "cpu" else 50
     ways = {
-        "usual": Way(taking(usual), steps, cores),
-        "course": Way(going_on(course), steps, cores),
-        "bfloat16": Way(going_on(mixed), steps, cores),
-        "limit": Way(_repeating(convolutions), steps, cores),
+        "usual": Way(taking(usual), steps, cores, steps),
+        "course": Way(going_on(course), steps, cores, steps),
+        "bfloat16": Way(going_on(mixed), steps, cores, steps),
+        "limit": Way(_repeating(convolutions), steps, cores, steps),
     }
     return milliseconds_per_step(ways, rounds, wait=_wait(device))
 
@@ -136,7 +139,8 @@ def _busy_cores(count: int) -> Iterator[None]:
 
 def _scaled(ways: dict[str, Way], scale: int) -> dict[str, Way]:
     return {
-        name: Way(way.run, max(1, way.steps // scale), way.threads) for name, way in ways.items()
+        name: Way(way.run, max(1, way.steps // scale), way.threads, way.warm_up // scale)
+        for name, way in ways.items()
     }
 
 

@@ -20,11 +20,13 @@ class Way:
         run: Called with a number of steps to do.
         steps: How many to do per round.
         threads: CPU threads it gets.
+        warm_up: How many to do before the first round, not measured.
     """
 
     run: Run
     steps: int
     threads: int
+    warm_up: int = 5
 
 
 def milliseconds_per_step(
@@ -33,22 +35,24 @@ def milliseconds_per_step(
     """Return the milliseconds of a step in each round, by way.
 
     Args:
-        ways: The ways by name; each does some steps first that are not measured.
+        ways: The ways by name.
         rounds: How often each has its turn.
         wait: Called before the clock is read, to let a GPU finish.
     """
     before = torch.get_num_threads()
     times: dict[str, list[float]] = {name: [] for name in ways}
     try:
-        for number in range(rounds + 1):
+        for way in ways.values():
+            torch.set_num_threads(way.threads)
+            way.run(way.warm_up)
+        for _ in range(rounds):
             for name, way in ways.items():
                 torch.set_num_threads(way.threads)
                 wait()
                 started = time.perf_counter()
                 way.run(way.steps)
                 wait()
-                if number > 0:
-                    times[name].append((time.perf_counter() - started) * 1e3 / way.steps)
+                times[name].append((time.perf_counter() - started) * 1e3 / way.steps)
     finally:
         torch.set_num_threads(before)
     return times
