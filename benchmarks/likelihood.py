@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.machine import ROOT, machine
+from benchmarks.training.digits import GREY_LEVELS, grey_levels
 from gm_course.data import Batches, load_mnist
 from gm_course.estimators import importance_weighted_bound
 from gm_course.files import replace_file
@@ -32,7 +33,6 @@ from gm_course.vae import VAE
 RESULTS = ROOT / "benchmarks" / "results"
 STAGES = 8  # stage i lasts 3^i epochs of 3,280, at 10^(-i/7) of the first rate
 SAVE_SECONDS = 120
-GREY_LEVELS = 255
 
 # Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", 2016, one stochastic layer.
 PUBLISHED = {1: -86.76, 5: -85.54, 50: -84.78}
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = pick_device(options.device)
     train_set = load_mnist("train", root=options.data)
     trainer = build(
-        _grey_levels(train_set.images).to(device), options.samples, options.batch, options.seed
+        grey_levels(train_set.images).to(device), options.samples, options.batch, options.seed
     )
     name = (
         f"k{options.samples}-epochs{options.epochs}-batch{options.batch}-rate{options.rate}"
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.save()
     test_set = load_mnist("test", root=options.data)
     test = _binarise(
-        _grey_levels(test_set.images), torch.Generator().manual_seed(10_000 + options.seed)
+        grey_levels(test_set.images), torch.Generator().manual_seed(10_000 + options.seed)
     )
     scores = log_likelihoods(trainer, test.to(device), options.test_samples)
     report = {
@@ -200,10 +200,6 @@ def log_likelihoods(trainer: Trainer, pictures: Tensor, samples: int) -> Tensor:
         for rows in pictures.split(100)
     ]
     return torch.cat(scores).double()
-
-
-def _grey_levels(images: Tensor) -> Tensor:
-    return (images * GREY_LEVELS).round().to(torch.uint8)
 
 
 def _binarise(grey: Tensor, generator: torch.Generator) -> Tensor:

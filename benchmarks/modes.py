@@ -94,13 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     file = options.results / "modes.json"
     stored = json.loads(file.read_text()) if file.exists() else {}
+    facts = machine(packages=("torch",))
     for name in options.names or METHODS:
         if options.fresh or name not in stored:
             stored[name] = {"runs": {target: [] for target in TARGETS}}
-        stored[name]["machine"] = machine(packages=("torch",))
         for target, runs in stored[name]["runs"].items():
             for seed in range(len(runs), options.seeds):
                 runs.append(measure(name, target, seed))
+                stored[name]["machine"] = facts
                 print(name, target, seed, runs[-1], file=sys.stderr, flush=True)
                 _write(file, stored)
     _write(file, stored)

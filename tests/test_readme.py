@@ -6,15 +6,13 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.loopback import free_port, wait_until_it_answers
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -126,24 +124,6 @@ def test_class_is_graded_and_reviewed(tmp_path):
     assert [entry["final_score"] for entry in final] == [12 + 3.5, 13 + 3.5]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_it_answers(server: subprocess.Popen, url: str) -> None:
-    for _ in range(600):
-        assert server.poll() is None, server.stdout.read()
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                assert answer.status == 200
-                return
-        except urllib.error.URLError:
-            time.sleep(0.1)
-    pytest.fail(f"{url} did not answer within a minute")
-
-
 @pytest.mark.parametrize("command", SERVERS)
 def test_lab_answers_and_serves_the_start_page(command):
     port, token = free_port(), "readme-test"
@@ -163,9 +143,11 @@ def test_lab_answers_and_serves_the_start_page(command):
     )  # fmt: skip
     try:
         base = f"http://127.0.0.1:{port}"
-        wait_until_it_answers(server, f"{base}/api/status?token={token}")
+        wait_until_it_answers(server, f"{base}/api/status?token={token}", server.stdout.read)
         page = "00-start-here.ipynb" if "jupyterlab" in command else "notebooks/00-start-here.ipynb"
-        wait_until_it_answers(server, f"{base}/api/contents/{page}?token={token}")
+        wait_until_it_answers(
+            server, f"{base}/api/contents/{page}?token={token}", server.stdout.read
+        )
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)

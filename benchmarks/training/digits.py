@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from gm_course.data import load_mnist
 from gm_course.files import replace_file
 
 COUNT = 60_000
-ROOT_VARIABLE = "GM_COURSE_DATA"
+GREY_LEVELS = 255
 
 
 def digits() -> tuple[Tensor, Tensor, str]:
@@ -23,11 +22,16 @@ def digits() -> tuple[Tensor, Tensor, str]:
     as many: what a step costs does not depend on what the pictures show.
     """
     image_set = load_mnist("train")
-    images = (image_set.as_images().squeeze(1) * 255).round().to(torch.uint8)
-    indices = torch.arange(COUNT) % len(images)
-    is_full = os.environ.get(ROOT_VARIABLE) is not None
-    source = "full MNIST" if is_full else f"{len(images):,} digits, repeated to {COUNT:,}"
+    indices = torch.arange(COUNT) % len(image_set)
+    is_full = len(image_set) == COUNT
+    source = "full MNIST" if is_full else f"{len(image_set):,} digits, repeated to {COUNT:,}"
+    images = grey_levels(image_set.images).view(-1, *image_set.size)
     return images[indices], image_set.labels[indices], source
+
+
+def grey_levels(images: Tensor) -> Tensor:
+    """Return images with values k / 255 as the whole numbers k, uint8."""
+    return (images * GREY_LEVELS).round().to(torch.uint8)
 
 
 def write_for_torchvision(folder: Path, images: Tensor, labels: Tensor) -> None:

@@ -3,15 +3,12 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.loopback import free_port, wait_until_it_answers
 from tests.notebook_files import ROOT
 
 TOKEN = "browser-test"
@@ -28,26 +25,6 @@ def copy_course(target: Path) -> None:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     (target / ".venv").symlink_to(ROOT / ".venv")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_it_answers(server: subprocess.Popen, url: str, log: Path) -> None:
-    """Return when the server answers; fail with its log if it ends or is not ready in time."""
-    for _ in range(600):
-        if server.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except urllib.error.URLError:
-            time.sleep(0.2)
-    raise RuntimeError(f"make lab did not answer at {url}. Its log:\n{log.read_text()}")
 
 
 @contextmanager
@@ -75,7 +52,8 @@ def running_lab(folder: Path) -> Iterator[str]:
         )  # fmt: skip
     try:
         base = f"http://127.0.0.1:{port}"
-        wait_until_it_answers(server, f"{base}/api/status?token={TOKEN}", log)
+        status = f"{base}/api/status?token={TOKEN}"
+        wait_until_it_answers(server, status, log.read_text, attempts=1200)
         yield base
     finally:
         os.killpg(server.pid, signal.SIGTERM)
