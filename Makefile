@@ -4,24 +4,21 @@
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 STAMP := $(VENV)/.installed
-START_PAGE := notebooks/00-start-here.ipynb
 
 # Extra arguments: make lab LAB_ARGS="--no-browser --port=9000", make test TEST_ARGS="-k vae".
 LAB_ARGS ?=
 TEST_ARGS ?=
 BUILD_ARGS ?=
 BROWSER_ARGS ?=
+PORTABILITY_ARGS ?=
 BENCH_ARGS ?=
-
-# JupyterLab refuses to run as root unless told so; in a container there is often nobody else.
-ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # The interpreter that builds .venv; without one given, the first of these that is new enough.
 PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
 IS_NEW_ENOUGH := import sys, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup lab test gpu-test bench site site-test browser-test lint notebooks clean
+.PHONY: help setup lab test gpu-test portability bench site site-test browser-test lint notebooks clean
 .DEFAULT_GOAL := help
 
 help:  ## List these commands
@@ -44,15 +41,16 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 lab: $(STAMP)  ## Open the course in JupyterLab (LAB_ARGS="--no-browser --port=9000")
-	$(RUN) jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/$(START_PAGE) \
-	  --LabApp.app_settings_dir="$(CURDIR)/lab-settings" \
-	  $(ALLOW_ROOT) $(LAB_ARGS)
+	$(RUN) gm_course lab $(LAB_ARGS)
 
 test: lint  ## Run every check: lint, types, tests, and all notebooks (TEST_ARGS="-k vae")
 	$(RUN) pytest --numprocesses=2 --dist=loadfile $(TEST_ARGS)
 
 gpu-test: $(STAMP)  ## Run every notebook on the GPU; skipped where there is none
 	$(RUN) tests.gpu
+
+portability: $(STAMP)  ## Run every notebook as on other machines, about 2 hours (PORTABILITY_ARGS=--sample)
+	$(RUN) tests.portability $(PORTABILITY_ARGS)
 
 # What only some commands need, by the name of the extra in pyproject.toml.
 $(VENV)/.installed-%: $(STAMP)

@@ -47,6 +47,7 @@ ORDER = (
     "module_graph",
     "grading",
     "notebooks",
+    "lab",
     "cli",
     "__main__",
 )

@@ -40,6 +40,7 @@ PRINTING = {
     "GM_COURSE_DEVICE=cpu GM_COURSE_PROFILE=full .venv/bin/gm-course info": "full",
     ".venv/bin/gm-course build --check": "up to date",
     ".venv/bin/gm-course ledger": "42 of 42 equations hold",
+    ".venv/bin/gm-course lab --help": "Exit status",
     ".venv/bin/gm-course grade --help": "Exit status",
     ".venv/bin/gm-course review --help": "Exit status",
 }
@@ -48,11 +49,12 @@ SMALL = {
     "make test": {"TEST_ARGS": "-q -p no:cacheprovider -o testpaths= tests/test_claims.py"},
     "make notebooks": {"BUILD_ARGS": "--check"},
     "make bench": {"BENCH_ARGS": "--help"},
+    "make portability": {"PORTABILITY_ARGS": "--help"},
 }
 SERVERS = (
     "make lab",
     'make lab LAB_ARGS="--no-browser --port=9000"',
-    ".venv/bin/python -m jupyterlab notebooks/00-start-here.ipynb",
+    ".venv/bin/gm-course lab",
 )
 DATA = "GM_COURSE_DATA=/path/to/mnist .venv/bin/gm-course info"
 GRADE = (
@@ -76,7 +78,7 @@ def test_every_command_is_run_below():
 def test_blocks_that_are_not_run_are_only_those_the_text_names():
     languages = set(re.findall(r"^```(\w+)$", README, re.MULTILINE))
     assert languages == {"bash", "powershell", "console"}
-    assert all("conda" in line or "jupyterlab" in line for line in commands("console"))
+    assert all("conda" in line or "gm-course lab" in line for line in commands("console"))
 
 
 @pytest.mark.parametrize("command", PRINTING)
@@ -135,8 +137,6 @@ def test_lab_answers_and_serves_the_start_page(command):
         literal = f'{command} LAB_ARGS="{options}"'
     else:
         literal = f"{command} {options}"
-    if os.geteuid() == 0 and not command.startswith("make"):  # make adds it by itself
-        literal += " --allow-root"
     server = subprocess.Popen(
         literal, shell=True, cwd=ROOT, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -144,7 +144,7 @@ def test_lab_answers_and_serves_the_start_page(command):
     try:
         base = f"http://127.0.0.1:{port}"
         wait_until_it_answers(server, f"{base}/api/status?token={token}", server.stdout.read)
-        page = "00-start-here.ipynb" if "jupyterlab" in command else "notebooks/00-start-here.ipynb"
+        page = "notebooks/00-start-here.ipynb"
         wait_until_it_answers(
             server, f"{base}/api/contents/{page}?token={token}", server.stdout.read
         )
