@@ -98,10 +98,11 @@ def test_rounds_take_turns_and_put_the_threads_back():
     before = torch.get_num_threads()
 
     def way(name, threads):
-        return Way(lambda n: turns.append((name, n, torch.get_num_threads())), 5, threads, 9)
+        return Way(lambda n: turns.append((name, n, torch.get_num_threads())), 5, threads, 9, 2)
 
     times = milliseconds_per_step({"a": way("a", 1), "b": way("b", 2)}, rounds=2)
-    assert turns == [("a", 9, 1), ("b", 9, 2)] + [("a", 5, 1), ("b", 5, 2)] * 2
+    a_turn = [("a", 2, 1), ("a", 5, 1), ("b", 2, 2), ("b", 5, 2)]
+    assert turns == [("a", 9, 1), ("b", 9, 2), *a_turn, *a_turn]
     assert [len(t) for t in times.values()] == [2, 2]
     assert torch.get_num_threads() == before
     assert median_ratio([2.0, 9.0, 4.0], [1.0, 3.0, 4.0]) == 2.0

@@ -78,6 +78,31 @@ def test_panels_stay_where_they_are_when_labels_change():
     assert np.allclose([axis.get_position().bounds for axis in figures[-1].axes], first)
 
 
+@pytest.mark.parametrize(
+    ("side", "longest"), [("y", "1,000"), ("y", "1,000,000,000"), ("x", "1,000,000,000")]
+)
+def test_panels_make_room_for_labels_that_have_grown(side, longest):
+    figures = []
+
+    def draw(size):
+        figure, (axis,) = plotting.new_figure(size=(3, 1.5))
+        axis.set(ylabel="some value", **{f"{side}ticks": [0, 1]})
+        axis.set(**{f"{side}ticklabels": ["0", "1" if size == 0 else longest]})
+        figures.append(figure)
+        return figure
+
+    explorer = Explorer(draw, size=whole_number_slider("size", 0, 1, start=0))
+    explorer.children[0].value = 1
+    figure = figures[-1]
+    (axis,) = figure.axes
+    # The corners (x, y) of what must be seen, in pixels.
+    for text in (axis.yaxis.label, *axis.get_xticklabels(), *axis.get_yticklabels()):
+        corners = text.get_window_extent().get_points()
+        assert (corners >= 0).all()
+        assert (corners <= figure.bbox.size).all()
+    assert message(explorer) == ""
+
+
 def test_a_figure_of_another_size_is_drawn_whole():
     def draw(columns):
         figure, axes = plotting.new_figure(columns, size=(2, 1.5))

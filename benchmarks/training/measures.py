@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ from gm_course.training import Trainer
 
 VAE_BATCH = 128
 VAE_WARM_UP = 1_500  # three epochs: by then denormal numbers have appeared, if nobody flushes them
+VAE_SETTLE = 10
 DCGAN_BATCH = 64
 DCGAN_WIDTH = 64
 DCGAN_IMAGES = 2_000  # enlarged to 64 x 64 these are 33 MB; more would cost memory and show nothing
@@ -43,14 +45,17 @@ def vae_times(
         scale: Divides the number of steps, for a quick trial.
     """
     ways = {
-        "usual": Way(taking(usual_way.train_vae(folder, VAE_BATCH, device)), 40, cores, VAE_WARM_UP)
-    }
+        "usual": Way(
+            taking(usual_way.train_vae(folder, VAE_BATCH, device)),
+            40, cores, VAE_WARM_UP, VAE_SETTLE,
+        )
+    }  # fmt: skip
     for threads in sorted({1, cores}):
         for name, rough in (("course", False), ("rough", True)):
             trainer = vae_trainer(images, VAE_BATCH, device=device, rough=rough)
-            ways[f"{name} {threads}"] = Way(going_on(trainer), 80, threads, VAE_WARM_UP)
+            ways[f"{name} {threads}"] = Way(going_on(trainer), 80, threads, VAE_WARM_UP, VAE_SETTLE)
         products = limit.vae_products(VAE_BATCH, device=device)
-        ways[f"limit {threads}"] = Way(_repeating(products), 80, threads)
+        ways[f"limit {threads}"] = Way(_repeating(products), 80, threads, settle=VAE_SETTLE)
     return milliseconds_per_step(_scaled(ways, scale), rounds, wait=_wait(device))
 
 
@@ -116,7 +121,9 @@ def times_by_threads(
     """
     cpu = torch.device("cpu")
     ways = {
-        f"{threads}": Way(going_on(vae_trainer(images, VAE_BATCH, device=cpu)), steps, threads)
+        f"{threads}": Way(
+            going_on(vae_trainer(images, VAE_BATCH, device=cpu)), steps, threads, settle=VAE_SETTLE
+        )
         for threads in sorted({1, cores})
     }
     quiet = milliseconds_per_step(ways, rounds)
@@ -139,7 +146,7 @@ def _busy_cores(count: int) -> Iterator[None]:
 
 def _scaled(ways: dict[str, Way], scale: int) -> dict[str, Way]:
     return {
-        name: Way(way.run, max(1, way.steps // scale), way.threads, way.warm_up // scale)
+        name: replace(way, steps=max(1, way.steps // scale), warm_up=way.warm_up // scale)
         for name, way in ways.items()
     }
 

@@ -21,12 +21,15 @@ class Way:
         steps: How many to do per round.
         threads: CPU threads it gets.
         warm_up: How many to do before the first round, not measured.
+        settle: How many to do at the start of each turn, not measured: the processor's caches
+            hold another way's data, and the number of threads may have changed.
     """
 
     run: Run
     steps: int
     threads: int
     warm_up: int = 5
+    settle: int = 0
 
 
 def milliseconds_per_step(
@@ -48,6 +51,7 @@ def milliseconds_per_step(
         for _ in range(rounds):
             for name, way in ways.items():
                 torch.set_num_threads(way.threads)
+                way.run(way.settle)
                 wait()
                 started = time.perf_counter()
                 way.run(way.steps)
