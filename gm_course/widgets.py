@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -126,8 +127,32 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no annot
     def _png(self) -> bytes:
         # JupyterLab moves controls in another thread than the one that runs cells.
         with self._lock:
-            figure = self._draw(**{name: control.value for name, control in self._controls.items()})
-            return self._as_png(figure)
+            values = {name: control.value for name, control in self._controls.items()}
+            picture = self._as_png(self._draw(**values))
+            if self._is_crowded():  # labels have grown, and need more room than panels left them
+                self._positions = []
+                picture = self._as_png(self._draw(**values))
+            return picture
+
+    def _is_crowded(self) -> bool:
+        """Whether a label of the last picture lies over another panel or reaches beyond the edge.
+
+        Asking matplotlib for the extent of everything would take a tenth of the time of drawing.
+        """
+        assert self._canvas is not None  # a picture has been drawn
+        figure = self._canvas.figure
+        for axis in figure.axes:
+            others = [other.bbox for other in figure.axes if other is not axis]
+            for label in (axis.title, axis.xaxis.label, axis.yaxis.label):
+                box = label.get_window_extent()
+                corners = box.get_points()
+                is_outside = ((corners < 0) | (corners > figure.bbox.size)).any()
+                if label.get_text() and (is_outside or box.count_overlaps(others)):
+                    return True
+        # Of anything else, such as the numbers at the ticks: the pads at the edge must be blank.
+        pixels = np.asarray(self._canvas.buffer_rgba())
+        edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+        return bool((edge != edge[0]).any())
 
     def _as_png(self, figure: Figure) -> bytes:
         if self._canvas is None:

@@ -103,6 +103,23 @@ def test_panels_make_room_for_labels_that_have_grown(side, longest):
     assert message(explorer) == ""
 
 
+def test_a_label_is_not_pushed_over_the_panel_beside_it():
+    figures = []
+
+    def draw(size):
+        figure, (_, right) = plotting.new_figure(2, size=(3, 1.5))
+        right.set(ylabel="some value", yticks=[0, 1])
+        right.set_yticklabels(["0", "1" if size == 0 else "1,000,000"])
+        figures.append(figure)
+        return figure
+
+    explorer = Explorer(draw, size=whole_number_slider("size", 0, 1, start=0))
+    explorer.children[0].value = 1
+    left, right = figures[-1].axes
+    assert right.yaxis.label.get_window_extent().x0 > left.bbox.x1
+    assert message(explorer) == ""
+
+
 def test_a_figure_of_another_size_is_drawn_whole():
     def draw(columns):
         figure, axes = plotting.new_figure(columns, size=(2, 1.5))

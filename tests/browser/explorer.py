@@ -64,7 +64,7 @@ class Control:
         there, back = "ArrowRight", "ArrowLeft"
         if now > (low + high) / 2:
             there, back = back, there
-        return [(self.handle, key) for key in [there, back] * 4]  # some sliders have few steps
+        return [(self.handle, key) for key in [there, back] * 2]  # some sliders have few steps
 
     def has_focus(self) -> bool:
         """Whether the slider's handle or one of the buttons has the keyboard's focus."""

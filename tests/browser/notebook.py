@@ -109,7 +109,7 @@ class NotebookPage:
 
     def wait_for(self, indices: list[int]) -> None:
         """Wait until all of these cells, which were started, have ended, or until one failed."""
-        self.page.wait_for_function(IS_OVER, arg=indices, timeout=RUNNING_MS, polling=100)
+        self.page.wait_for_function(IS_OVER, arg=indices, timeout=RUNNING_MS, polling=500)
 
     def run(self, index: int) -> None:
         """Run one cell and wait for it."""
