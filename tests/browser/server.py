@@ -1,7 +1,6 @@
 """JupyterLab as `make lab` starts it, in a copy of the course that tests may write to."""
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -9,22 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.loopback import free_port, wait_until_it_answers
-from tests.notebook_files import ROOT
+from tests.notebook_files import copy_course
 
 TOKEN = "browser-test"
-
-
-def copy_course(target: Path) -> None:
-    """Copy the files that git knows, as they are now, and borrow the environment."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():  # a file deleted but not yet committed is listed, too
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
-    (target / ".venv").symlink_to(ROOT / ".venv")
 
 
 @contextmanager
