@@ -42,8 +42,8 @@ def dcgan_trainer(
 ) -> Trainer:
     """Return the trainer of a DCGAN on uint8 images (N, 28, 28), enlarged to 64 × 64 once."""
     size = {"image_size": 64, "image_channels": 1, "base_width": width}
-    generator = DCGANGenerator(**size).to(device)
-    discriminator = DCGANDiscriminator(**size).to(device)
+    generator = DCGANGenerator(**size).to(device, memory_format=torch.channels_last)
+    discriminator = DCGANDiscriminator(**size).to(device, memory_format=torch.channels_last)
 
     def optimiser(network: torch.nn.Module) -> torch.optim.Optimizer:
         return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
