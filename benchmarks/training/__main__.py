@@ -38,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.rounds < 1:
         parser.error("--rounds must be at least 1.")
     device = pick_device(options.device)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores, rounds = cores or 1, options.rounds
+    cores, rounds = _available_cores(), options.rounds
     scale = 20 if options.quick else 1
     facts = machine(packages=("torch", "torchvision"))
     images, labels, source = digits()
@@ -71,6 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     replace_file(file.with_suffix(".md"), [tables(stored).encode()])
     print(tables(stored), end="")
     return 0
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _rounded(value: object) -> object:
