@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from gm_course.errors import ArgumentError
+from gm_course.plotting.figures import drawing_over
 
 _LABEL = {"description_width": "14em"}
 _CONTROL_LAYOUT = {"width": "39em", "max_width": "100%"}
@@ -128,11 +129,15 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no annot
         # JupyterLab moves controls in another thread than the one that runs cells.
         with self._lock:
             values = {name: control.value for name, control in self._controls.items()}
-            picture = self._as_png(self._draw(**values))
+            picture = self._as_png(self._figure(values))
             if self._is_crowded():  # labels have grown, and need more room than panels left them
                 self._positions = []
-                picture = self._as_png(self._draw(**values))
+                picture = self._as_png(self._figure(values))
             return picture
+
+    def _figure(self, values: dict[str, Any]) -> Figure:
+        with drawing_over(self._canvas.figure if self._canvas else None):
+            return self._draw(**values)
 
     def _is_crowded(self) -> bool:
         """Whether a label of the last picture lies over another panel or reaches beyond the edge.

@@ -115,6 +115,7 @@ def jensen_chords(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     figure, axes = new_figure(len(panels), size=(3.7, 3.3))
     all_weights = torch.cat([weights for _, weights in panels.values()])
     low, high = 0.6 * float(all_weights.min()), 1.3 * float(all_weights.max())
+    bottom, height = math.log(low), math.log(high / low)
     curve = torch.linspace(low**0.5, high**0.5, 400).square()  # denser where it is steep
     for axis, (title, (q, weights)) in zip(axes, panels.items(), strict=True):
         if q.shape != (2,) or weights.shape != (2,):
@@ -132,18 +133,21 @@ def jensen_chords(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
                 name, (weight, math.log(weight)), xytext=(6, -14), textcoords="offset points",
                 color=_Q,
             )  # fmt: skip
-        height = math.log(mean)
-        axis.plot([mean, mean], [mean_of_logs, height], color=_KL, linewidth=5, alpha=0.8)
-        axis.plot(mean, height, "s", color="black", markersize=7, label="$\\log E_q[w]=\\log p(x)$")
+        log_mean = math.log(mean)
+        axis.plot([mean, mean], [mean_of_logs, log_mean], color=_KL, linewidth=5, alpha=0.8)
+        axis.plot(
+            mean, log_mean, "s", color="black", markersize=7, label="$\\log E_q[w]=\\log p(x)$"
+        )
         axis.plot(
             mean, mean_of_logs, "D", color=_POSTERIOR, markersize=5, label="$E_q[\\log w]$ = ELBO"
         )
         axis.set(
             title=title, xlabel="weight $w=p(x,z)/q(z)$", xlim=(0, high),
-            ylim=(math.log(low), math.log(high) + 0.3),
+            ylim=(bottom, bottom + 1.35 * height),  # leaves room for the legend
         )  # fmt: skip
+        axis.locator_params(axis="x", nbins=5)
     axes[0].set_ylabel("$\\log w$ (nats)")
-    axes[0].legend(loc="lower right")
+    axes[0].legend(loc="upper left")
     return figure
 
 
@@ -223,7 +227,11 @@ def ascent_staircase(
     left.plot([], [], color=_POSTERIOR, linewidth=2, label="E-step (vertical)")
     left.plot([], [], color=_Q, linewidth=2, label="M-step (horizontal)")
     left.set(title="contours of the ELBO", xlabel=labels[0], ylabel=labels[1])
-    left.legend(loc="lower right", framealpha=0.95, fontsize=8.5)
+    # In the corner away from the start; the path soon stays near the diagonal.
+    left.legend(
+        loc="upper left" if path[0][1] < path[0][0] else "lower right", framealpha=0.95,
+        fontsize=8.5,
+    )  # fmt: skip
 
     right.plot(theta, log_likelihood, color="black", linewidth=2, label="log-likelihood")
     for number, (at_theta, at_q) in enumerate(path[1::2]):

@@ -291,7 +291,8 @@ def draw_guesses(decoder: str, guesses: dict[str, tuple[float, float]]):
 
 # %%
 def draw_split(decoder: str, mean: float, std: float):
-    return draw_guesses(decoder, {f"q = N({mean:.2f}, {std:.2f}²)": (mean, std)})
+    title = f"q = N({mean:.2f}, {std:.2f}²)".replace("-", "−")
+    return draw_guesses(decoder, {title: (mean, std)})
 
 
 Explorer(

@@ -296,7 +296,7 @@ def separation(shape, theta: float) -> Separation:
     """What the panels need; KL of uniforms is infinite, and infinite values are not drawn."""
     at = torch.tensor([0.0, theta], dtype=torch.float64)
     real, model = shape(at).exp()
-    title = f"{shape.__name__.capitalize()}, θ = {theta:.1f}"
+    title = f"{shape.__name__.capitalize()}, θ = {theta:.1f}".replace("-", "−")
     values = {name: curve.detach() for name, curve in curves[shape].items()}
     return Separation(title, cells, real, model, theta, thetas, values, slopes[shape])
 
