@@ -24,8 +24,10 @@ def commands(language: str = "bash") -> list[str]:
 
 
 def run(command: str, *, cwd: Path = ROOT, **environment: str) -> str:
+    # Not as part of a `make` that runs this test and may have been given other settings.
+    inherited = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
     done = subprocess.run(
-        command, shell=True, cwd=cwd, env=os.environ | environment, text=True,
+        command, shell=True, cwd=cwd, env=inherited | environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
