@@ -68,14 +68,12 @@ class Setting:
         place: Makes its place in an empty folder.
         evidence: What the probe prints where the setting takes effect.
         tool: A program that it needs.
-        threads: Threads that a kernel computes with.
     """
 
     title: str
     place: Callable[[Path], Place]
     evidence: str = "aten"
     tool: str | None = None
-    threads: int = 1
 
 
 def with_variables(**variables: str) -> Callable[[Path], Place]:
@@ -87,7 +85,6 @@ def with_threads(count: int) -> Setting:
         f"{count} thread{'s' if count > 1 else ''}",
         with_variables(GM_COURSE_THREADS=str(count)),
         evidence=f"threads:{count},{count}",
-        threads=count,
     )
 
 
@@ -150,9 +147,8 @@ def run(setting: Setting, notebooks: Sequence[str]) -> Row:
             return Row(setting, "FAILED", time.monotonic() - started, probe.stdout, failed=True)
         if setting.evidence not in probe.stdout:
             return Row(setting, "not run: no effect on this machine", time.monotonic() - started)
-        workers = max(1, (os.cpu_count() or 1) // setting.threads)
-        options = (f"--numprocesses={workers}", "--dist=loadfile", "-p", "no:cacheprovider")
-        done = python(place, "-c", PYTEST_IN_LAB, *options, *notebooks)
+        # One after the other: two kernels that start at the same moment may take the same port.
+        done = python(place, "-c", PYTEST_IN_LAB, "-p", "no:cacheprovider", *notebooks)
     summary = re.search(r"=+ (.*) in [\d.]+s.* =+\s*$", done.stdout)
     result = summary[1] if summary else f"exit status {done.returncode}"
     failed = done.returncode != 0
