@@ -53,12 +53,12 @@ main.add_command(ledger)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB_OPTIONS]...")
 def lab(options: tuple[str, ...]) -> None:
     """Open the course in JupyterLab.
 
-    OPTIONS are JupyterLab's own, such as --no-browser and --port=9000. Where the home directory
-    cannot be written, settings go to a temporary one.
+    JUPYTERLAB_OPTIONS, such as --no-browser and --port=9000, are handed on. Where the home
+    directory cannot be written, settings go to a temporary one.
 
     Exit status: 0 JupyterLab was shut down, 1 it could not start, 2 wrong usage.
     """

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 
 from gm_course import lab
 from gm_course.errors import DataError
-from tests.loopback import free_port, wait_until_it_answers
+from tests.loopback import free_port, running_server
 from tests.notebook_files import ROOT
 
 
@@ -57,19 +55,13 @@ def test_lab_starts_where_nothing_can_be_written_and_says_so(tmp_path):
     port, token, log = free_port(), "lab-test", tmp_path / "log"
     read_only = [argument for path in (ROOT, Path.home()) for argument in ("--ro-bind", path, path)]
     options = ("--no-browser", f"--port={port}", f"--IdentityProvider.token={token}")
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            ["bwrap", "--die-with-parent", "--dev-bind", "/", "/", *read_only,
-             sys.executable, "-m", "gm_course", "lab", *options],
-            start_new_session=True, cwd=ROOT, env=os.environ | {"LC_ALL": "C"},
-            stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        page = f"http://127.0.0.1:{port}/api/contents/notebooks/00-start-here.ipynb?token={token}"
-        wait_until_it_answers(server, page, log.read_text)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=30)
+    with running_server(
+        ["bwrap", "--die-with-parent", "--dev-bind", "/", "/", *read_only,
+         sys.executable, "-m", "gm_course", "lab", *options],
+        f"http://127.0.0.1:{port}/api/contents/notebooks/00-start-here.ipynb?token={token}",
+        log, cwd=ROOT, environment={"LC_ALL": "C"},
+    ):  # fmt: skip
+        pass
     printed = log.read_text()
     assert f"{str(ROOT)!r} cannot be written" in printed
     assert f"{str(Path.home())!r} cannot be written" in printed

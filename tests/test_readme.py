@@ -5,14 +5,13 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.loopback import free_port, wait_until_it_answers
+from tests.loopback import free_port, running_server
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -129,7 +128,7 @@ def test_class_is_graded_and_reviewed(tmp_path):
 
 
 @pytest.mark.parametrize("command", SERVERS)
-def test_lab_answers_and_serves_the_start_page(command):
+def test_lab_answers_and_serves_the_start_page(command, tmp_path):
     port, token = free_port(), "readme-test"
     # The same options the user would type, but on a free port and without opening a browser.
     options = f"--no-browser --port={port} --IdentityProvider.token={token}"
@@ -139,21 +138,10 @@ def test_lab_answers_and_serves_the_start_page(command):
         literal = f'{command} LAB_ARGS="{options}"'
     else:
         literal = f"{command} {options}"
-    server = subprocess.Popen(
-        literal, shell=True, cwd=ROOT, start_new_session=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        base = f"http://127.0.0.1:{port}"
-        wait_until_it_answers(server, f"{base}/api/status?token={token}", server.stdout.read)
-        page = "notebooks/00-start-here.ipynb"
-        wait_until_it_answers(
-            server, f"{base}/api/contents/{page}?token={token}", server.stdout.read
-        )
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=30)
-        server.stdout.close()
+    page = "api/contents/notebooks/00-start-here.ipynb"
+    url = f"http://127.0.0.1:{port}/{page}?token={token}"
+    with running_server(literal, url, tmp_path / "log", cwd=ROOT):
+        pass
 
 
 def test_installing_without_make(tmp_path):
