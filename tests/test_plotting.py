@@ -90,7 +90,7 @@ def test_latent_manifold_has_both_panels_in_the_same_orientation():
     assert shown(right)[:4, 8:].min() == 1
     names = [text.get_text() for text in right.get_yticklabels()]
     ticks = dict(zip(names, right.get_yticks(), strict=True))
-    assert ticks["1.0"] < ticks["-1.0"]  # image rows count downwards
+    assert ticks["1.0"] < ticks["−1.0"]  # image rows count downwards
 
 
 def test_wrong_shapes_are_named():

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_for_torchvision(folder, images, labels)
-        stored = {
+        measured = {
             "machine": facts,
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
             "threads": cores,
@@ -65,8 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 folder, images, rounds=max(1, rounds // 2), cores=cores, device=device
             ),
         }
+    stored = _rounded(measured)  # the tables too must follow from what the file says
     file = options.results / "training.json"
-    replace_file(file, [json.dumps(_rounded(stored), indent=1).encode(), b"\n"])
+    replace_file(file, [json.dumps(stored, indent=1).encode(), b"\n"])
     replace_file(file.with_suffix(".md"), [tables(stored).encode()])
     print(tables(stored), end="")
     return 0
@@ -78,7 +80,7 @@ def _available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _rounded(value: object) -> object:
+def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(entry) for key, entry in value.items()}
     if isinstance(value, list):

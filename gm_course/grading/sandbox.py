@@ -32,6 +32,7 @@ _COURSE = "/course"
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
+    "USER": "nobody",  # torch 2.11 asks for the user's name at its import, and there is no list
     "LANG": "C.UTF-8",
     "MPLBACKEND": "Agg",
     "MPLCONFIGDIR": "/tmp",

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gm_course.errors import ShapeError
-from gm_course.plotting.figures import COLOURS, MARKERS, new_figure
+from gm_course.plotting.figures import COLOURS, MARKERS, new_figure, use_few_ticks
 from gm_course.validation import require_same_shape
 
 _POSTERIOR, _Q, _KL = COLOURS[0], COLOURS[1], COLOURS[3]
@@ -247,6 +247,7 @@ def ascent_staircase(
         ylim=(lowest - 0.25 * (best - lowest), best + 0.2 * (best - lowest)),
     )  # fmt: skip
     right.legend(loc="lower right", framealpha=0.95, fontsize=8.5)
+    use_few_ticks(left, right)
     return figure
 
 

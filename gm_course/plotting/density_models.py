@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gm_course.em import FullGaussianMixture, responsibilities
 from gm_course.errors import ArgumentError
-from gm_course.plotting.figures import COLOURS, MARKERS, new_figure
+from gm_course.plotting.figures import COLOURS, MARKERS, new_figure, use_few_ticks
 
 
 def gaussian_fits(
@@ -83,6 +83,7 @@ def em_progress(
     right.plot(step, log_likelihoods[step], "o", color=COLOURS[1], markersize=8)
     right.set(xlabel="EM steps", ylabel="log-likelihood (nats per image)", ylim=(-4.0, -1.5))
     right.set_title(f"{log_likelihoods[step]:.3f} nats per image".replace("-", "−"))
+    use_few_ticks(left, right)
     return figure
 
 

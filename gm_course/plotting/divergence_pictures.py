@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gm_course.errors import ShapeError
-from gm_course.plotting.figures import COLOURS, new_figure
+from gm_course.plotting.figures import COLOURS, new_figure, use_few_ticks
 
 _DASHES = ("-", "--", "-.", ":")
 _CURVE_COLOURS = (COLOURS[1], COLOURS[2], COLOURS[3], COLOURS[5])
@@ -70,8 +70,7 @@ def separation_panels(cases: Sequence[Separation]) -> Figure:
         values.set(title="divergences", ylabel="nats (W: units of x)", ylim=(-0.1, 3.1))
         slopes.set(title="slopes, d/dθ", ylabel="per unit of x", ylim=(-3.1, 3.1))
         slopes.legend(loc="lower right", fontsize=8)
-        for axis in (densities, values, slopes):
-            axis.locator_params(nbins=5)  # ticks take most of the drawing time
+        use_few_ticks(densities, values, slopes)
     return figure
 
 

@@ -83,10 +83,9 @@ def latent_manifold(
     rows, columns, height, width = decoded.shape
     show_grey(right, mosaic(decoded.reshape(rows * columns, height, width), columns))
     ticks = range(0, columns, max(1, columns // 6))
-    right.set_xticks([(i + 0.5) * width for i in ticks], [f"{coordinates[i]:.1f}" for i in ticks])
-    right.set_yticks(
-        [(rows - i - 0.5) * height for i in ticks], [f"{coordinates[i]:.1f}" for i in ticks]
-    )
+    tick_labels = [f"{coordinates[i]:.1f}".replace("-", "−") for i in ticks]
+    right.set_xticks([(i + 0.5) * width for i in ticks], tick_labels)
+    right.set_yticks([(rows - i - 0.5) * height for i in ticks], tick_labels)
     right.set(title="a grid of codes, decoded", xlabel="$z_1$", ylabel="$z_2$")
     return figure
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from torch import Tensor
 
-from gm_course.plotting.figures import COLOURS, new_figure
+from gm_course.plotting.figures import COLOURS, new_figure, use_few_ticks
 
 REAL, FAKE = COLOURS[0], COLOURS[1]
 """Blue is what is there, red is where it shall be; or real and generated."""
@@ -121,8 +121,7 @@ def distance_on_a_line(
     stairs.set(title="area between the stairs", xlabel="position", ylabel="mass up to there")
     stairs.set_xlim(low, high)
     stairs.legend(loc="upper left")
-    for axis in (potential, stairs):
-        axis.locator_params(nbins=5)  # ticks take most of the drawing time
+    use_few_ticks(potential, stairs)
     moves.locator_params(axis="x", nbins=5)
     return figure
 

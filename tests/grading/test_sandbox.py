@@ -100,6 +100,10 @@ def test_checkout_checks_and_solutions_are_not_there(tell):
     assert tell(searched) == "[]"
 
 
+def test_libraries_that_ask_for_the_user_get_a_name(tell):
+    assert tell("import getpass\nfound = getpass.getuser()") == "nobody"
+
+
 def test_environment_of_the_caller_is_not_there(tell, monkeypatch, sandbox_tool):
     monkeypatch.setenv("GRADER_SECRET", "hidden-in-the-environment")
     code = """
