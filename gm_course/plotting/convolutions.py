@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gm_course.errors import ArgumentError, ShapeError
-from gm_course.plotting.figures import COLOURS, new_figure, use_few_ticks
+from gm_course.plotting.figures import COLOURS, new_figure
 
 _CELL = 0.34  # inches per number
 
@@ -93,11 +93,11 @@ def overlap_patterns(settings: Sequence[tuple[int, int, int]], *, inputs: int = 
         line.set_yticks(
             [-0.9, *(i + 0.4 for i in range(inputs))], ["hits", *map(str, range(inputs))]
         )
-        line.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         image = plane.imshow(torch.outer(counts, counts).numpy(), cmap="cividis", vmin=0)
         plane.set_xlabel("output column")
         plane.grid(visible=False)
-        use_few_ticks(plane)
+        for whole in (line.xaxis, plane.xaxis, plane.yaxis):
+            whole.set_major_locator(MaxNLocator(5, integer=True))
         figure.colorbar(image, ax=plane, label="hits", ticks=MaxNLocator(5, integer=True))
     axes[0].set_ylabel("input position")
     axes[len(settings)].set_ylabel("output row")
