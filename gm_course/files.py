@@ -1,12 +1,30 @@
-"""Writing files that are never half written."""
+"""Where paths lead, and writing files that are never half written."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+
+
+def real_path(path: Path) -> Path:
+    """Return the absolute path without links that a path leads to; it need not exist.
+
+    Raises:
+        OSError: If links lead in a circle, which ``Path.resolve`` reports as another error before
+            Python 3.13 and not at all from then on.
+    """
+    circle = OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    try:
+        target = path.resolve()
+    except RuntimeError:
+        raise circle from None
+    if target.is_symlink():
+        raise circle
+    return target
 
 
 def replace_file(path: Path, parts: Iterable[bytes], *, mode: int = 0o666) -> None:
@@ -20,7 +38,7 @@ def replace_file(path: Path, parts: Iterable[bytes], *, mode: int = 0o666) -> No
     Raises:
         OSError: If it cannot be written; the old content is then untouched.
     """
-    target = path.resolve()
+    target = real_path(path)
     # Not derived from the target's name, which may be as long as a name can be.
     partial = target.with_name(f".{secrets.token_hex(8)}.partial")
     try:

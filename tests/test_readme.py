@@ -91,6 +91,8 @@ def test_printing_command(command):
 
 @pytest.mark.parametrize("command", SMALL)
 def test_small_run(command):
+    if command == "make test" and not is_pinned_environment():
+        pytest.skip("the types of other versions' interfaces may differ")
     run(command, **SMALL[command])
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from gm_course.errors import ArgumentError, CourseError, GradingError
+from gm_course.files import real_path
 from gm_course.grading.limits import ANSWERS_IN_ALL, DEFAULT_TIMEOUT, SPARE_SECONDS, START_SECONDS
 
 # The rest is imported when the command runs; `gm-course --help` should not wait for it.
@@ -229,28 +230,28 @@ def _problem_with_file(file: Path) -> str:
             return "it must be a file; standard output holds other lines, too"
         if file.exists() and not file.is_file():
             return "it must be a regular file"
-        return _problem_with_folder(file.resolve().parent, must_exist=True)
-    except (OSError, RuntimeError):  # a name too long, links in a circle
+        return _problem_with_folder(real_path(file).parent, must_exist=True)
+    except OSError:  # a name too long, links in a circle
         return "it must be a path that is possible"
 
 
 def _problem_with_folder(folder: Path, *, must_exist: bool = False) -> str:
     try:
         if not must_exist and not folder.exists():
-            return _problem_with_folder(folder.resolve().parent, must_exist=True)
+            return _problem_with_folder(real_path(folder).parent, must_exist=True)
         if not folder.is_dir():
             return "its folder must exist" if must_exist else "it must be a folder"
         with tempfile.TemporaryFile(dir=folder):
             return ""
-    except (OSError, RuntimeError):
+    except OSError:
         return "its folder must be writable"
 
 
 def _is_same(path: Path, other: Path) -> bool:
     """Whether two paths lead to the same place, which need not exist."""
     try:
-        return path.resolve() == other.resolve() or path.samefile(other)
-    except (OSError, RuntimeError):
+        return real_path(path) == real_path(other) or path.samefile(other)
+    except OSError:
         return False
 
 

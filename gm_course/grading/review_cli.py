@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from gm_course.files import real_path
+
 # What the command needs is imported when it runs; `gm-course --help` should not wait for it.
 
 _INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -42,10 +44,17 @@ def review(
     Exit status: 0 all written answers are reviewed, 1 some are not (they are listed, and the
     output is written all the same) or the input is wrong (nothing is written), 2 wrong usage.
     """
+    taken = [real_path(table) for table in (results, *tables)]
     for option, file in (("--json", json_file), ("--csv", csv_file)):
-        for other in (results, *tables, *([json_file] if option == "--csv" and json_file else [])):
-            if file is not None and file.resolve() == other.resolve():
-                raise click.BadParameter(f"{str(file)!r} would be overwritten.", param_hint=option)
+        if file is None:
+            continue
+        try:
+            target = real_path(file)
+        except OSError as error:
+            raise click.BadParameter(f"{error}.", param_hint=option) from error
+        if target in taken:
+            raise click.BadParameter(f"{str(file)!r} would be overwritten.", param_hint=option)
+        taken.append(target)
     from gm_course.grading.review import merge_points, read_points, read_results, write_final_csv
     from gm_course.grading.tables import write_json
 

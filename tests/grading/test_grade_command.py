@@ -420,9 +420,10 @@ class TestWrongUsage:
         (tmp_path / "link.json").symlink_to("group/a.ipynb")
         assert "would overwrite the submission" in wrong("group", "--json", "link.json")
 
-    def test_links_in_a_circle(self, tmp_path):
+    @pytest.mark.parametrize("option", ["--json", "--csv", "--feedback"])
+    def test_links_in_a_circle(self, tmp_path, option):
         (tmp_path / "round").symlink_to("round")
-        assert "--json: " in wrong("group", "--json", "round")
+        assert f"{option}: " in wrong("group", option, "round")
 
     def test_old_outputs_stay(self, tmp_path):
         (tmp_path / "out.json").write_text("old")

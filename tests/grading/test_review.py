@@ -404,6 +404,15 @@ def test_wrong_usage(folder, arguments):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_links_in_a_circle_are_wrong_usage(folder):
+    class_of(folder, a=graded())
+    points(folder, HEADER)
+    (folder / "round").symlink_to("round")
+    status, _, err = run("--json", "round")
+    assert status == 2
+    assert "Invalid value for --json" in err
+
+
 def test_no_tables_is_wrong_usage(folder):
     class_of(folder, a=graded())
     assert run(tables=[])[0] == 2

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gm_course.errors import GradingError
-from gm_course.files import replace_file
+from gm_course.files import real_path, replace_file
 from gm_course.grading.results import AnswerResult, Result, WrittenResult
 from gm_course.grading.tables import (
     MAX_CELL_CHARACTERS,
@@ -239,6 +239,18 @@ class TestSpreadsheetSafe:
         assert not safe.strip().startswith(("=", "+", "-", "@"))
         assert "\0" not in safe
         assert not {"\r", "\n"} & set(safe)
+
+
+class TestRealPath:
+    def test_links_are_followed_also_to_what_does_not_exist(self, tmp_path):
+        (tmp_path / "link").symlink_to("folder/missing")
+        assert real_path(tmp_path / "link") == tmp_path.resolve() / "folder" / "missing"
+
+    def test_links_in_a_circle_are_an_error(self, tmp_path):
+        (tmp_path / "there").symlink_to("back")
+        (tmp_path / "back").symlink_to("there")
+        with pytest.raises(OSError, match="symbolic links"):
+            real_path(tmp_path / "there")
 
 
 class TestReplaceFile:
