@@ -101,7 +101,8 @@ def _own_table(by_size: Times, memory: Mapping[str, float], first_step: list[flo
         "|---|---|---|",
         f"| step on {large} images, over one on {small} | {median_ratio(many, few):.2f} | 1 |",
         f"| growth of memory over {memory['epochs']} epochs | {growth} | 0 |",
-        f"| new process to first training step | {statistics.median(first_step):.1f} s | < 5 s |",
+        "| `import gm_course` to the first training step | "
+        f"{statistics.median(first_step):.1f} s | < 5 s |",
     ]
 
 
