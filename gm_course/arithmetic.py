@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 import torch
 
-from gm_course.validation import require_count
-
 DENORMAL = 1e-39  # below float32's smallest normal number, 1.2e-38
 
 
@@ -39,15 +37,10 @@ def _denormals_are_flushed() -> bool:
 
 @contextmanager
 def thread_count(threads: int | None) -> Iterator[None]:
-    """Use so many CPU threads inside the block; ``None`` leaves the setting alone.
-
-    Raises:
-        ArgumentError: If ``threads`` is not a whole number of at least 1.
-    """
+    """Use so many CPU threads, at least 1, inside the block; ``None`` leaves the setting alone."""
     if threads is None:
         yield
         return
-    require_count("thread_count", "threads", threads)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -139,12 +139,12 @@ def info() -> None:
     Exit status: 0 success, 1 a GM_COURSE_ variable or the data it names is not usable, 2 wrong
     usage.
     """
-    from gm_course.data import load_mnist
+    from gm_course.data.mnist import ROOT_VARIABLE, load_mnist
 
     runtime = gm_course.setup()
     digits = load_mnist("test").source
-    if runtime.profile == "full" and not os.environ.get("GM_COURSE_DATA"):
-        digits += "; set GM_COURSE_DATA to train longer, on the full MNIST"
+    if runtime.profile == "full" and not os.environ.get(ROOT_VARIABLE):
+        digits += f"; set {ROOT_VARIABLE} to train longer, on the full MNIST"
     facts = {
         "gm-course": gm_course.__version__,
         "python": platform.python_version(),

@@ -156,6 +156,8 @@ class Trainer:
             CheckpointError: If the checkpoint cannot be written.
         """
         require_count("Trainer.run", "steps", steps, minimum=0)
+        if threads is not None:
+            require_count("Trainer.run", "threads", threads)
         if save_every is not None:
             require_count("Trainer.run", "save_every", save_every)
             if checkpoint is None:

@@ -24,7 +24,7 @@ from gm_course.errors import ArgumentError, DataError
 
 _FOLDERS = (".", "raw", "MNIST/raw")  # the last is where torchvision puts its download
 _PREFIX = {"train": "train", "test": "t10k"}
-_ROOT_VARIABLE = "GM_COURSE_DATA"
+ROOT_VARIABLE = "GM_COURSE_DATA"
 
 Digits = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # pixels (N, 28, 28), labels (N,)
 
@@ -65,7 +65,7 @@ def load_mnist(
         (28, 28)
     """
     require_split("load_mnist", split)
-    directory = root or os.environ.get(_ROOT_VARIABLE)
+    directory = root or os.environ.get(ROOT_VARIABLE)
     if directory:
         where = Path(directory).expanduser()
         pixels, labels = _full_digits(where, split, download=download)
@@ -73,7 +73,7 @@ def load_mnist(
     elif download:
         raise ArgumentError(
             f"load_mnist: root must name a directory when download=True; got {root!r}. "
-            f"Pass root=... or set {_ROOT_VARIABLE}."
+            f"Pass root=... or set {ROOT_VARIABLE}."
         )
     else:
         all_pixels, all_labels = _embedded_digits()
@@ -94,7 +94,7 @@ def _full_digits(root: Path, split: Split, *, download: bool) -> Digits:
             f"load_mnist: root must hold {_file_name(split, 'images')} and "
             f"{_file_name(split, 'labels')}, plain or .gz, in one folder; got no such pair in "
             f"{looked}. Put the files there, pass download=True, or leave out root and "
-            f"{_ROOT_VARIABLE} to use the embedded digits."
+            f"{ROOT_VARIABLE} to use the embedded digits."
         )
     images, labels = pair
     return _cached_pair(images, _stamp(images), labels, _stamp(labels))

@@ -43,8 +43,14 @@ _ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
 }
 
-_ADVICE = (
-    "Install it (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap). "
+_INSTALL = (
+    "Install it (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap)."
+)
+_TRY = (
+    "If `bwrap --unshare-all --ro-bind / / true` fails as well, this system forbids its users the "
+    "namespaces it needs: ask its administrator, or grade on another machine."
+)
+_WITHOUT = (
     "To run the submissions' code with your own rights instead, add --unsafe-no-sandbox, and do "
     "that only for code you trust."
 )
@@ -57,13 +63,15 @@ def ensure_available() -> None:
         SandboxError: If it cannot; the message says what to do.
     """
     if platform.system() != "Linux":
-        raise SandboxError(f"sandbox: needs Linux; this is {platform.system()}. {_ADVICE}")
+        raise SandboxError(f"sandbox: needs Linux; this is {platform.system()}. {_WITHOUT}")
     if platform.machine() not in ("x86_64", "aarch64"):
         raise SandboxError(
-            f"sandbox: knows x86_64 and aarch64; got {platform.machine()}. {_ADVICE}"
+            f"sandbox: knows x86_64 and aarch64; got {platform.machine()}. {_WITHOUT}"
         )
     if shutil.which("bwrap") is None:
-        raise SandboxError(f"sandbox: bubblewrap's command bwrap was not found. {_ADVICE}")
+        raise SandboxError(
+            f"sandbox: bubblewrap's command bwrap was not found. {_INSTALL} {_WITHOUT}"
+        )
 
 
 class Sandbox:
@@ -125,7 +133,9 @@ class Sandbox:
         except OSError as error:
             said = self._last_words()
             self.close()
-            raise SandboxError(f"sandbox: did not start; {said or error}. {_ADVICE}") from error
+            raise SandboxError(
+                f"sandbox: did not start; {said or error}. {_TRY} {_WITHOUT}"
+            ) from error
 
     def restart(self) -> None:
         """Begin anew, whatever state a submission has left the server in.

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import textwrap
 import time
 from pathlib import Path
@@ -246,8 +247,11 @@ def test_a_sandbox_that_does_not_start_says_what_went_wrong(monkeypatch, tmp_pat
     broken.write_text("#!/bin/sh\necho 'bwrap: No permissions to create a namespace' >&2; exit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(SandboxError, match="No permissions to create a namespace"), Grader():
-        pass
+    with pytest.raises(SandboxError, match="No permissions to create a namespace") as raised:
+        Grader().__enter__()
+    assert "apt-get" not in str(raised.value)  # it is installed
+    command = re.search("`(.*?)`", str(raised.value))[1]
+    assert subprocess.run(command.split(), check=False).returncode == 1
 
 
 def test_without_the_sandbox_the_answers_are_the_same():
