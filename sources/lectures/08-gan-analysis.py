@@ -101,7 +101,10 @@ height, place, width = torch.randn(3, 200, generator=generator, dtype=torch.floa
 bumps = height * torch.exp(-(((x[:, None] - 2 * place) / (0.3 + width.abs())) ** 2))  # (n, 200)
 best = value(optimal_logit, log_g)
 
-claim("none of 200 bumps improves D*", (value(optimal_logit[:, None] + bumps, log_g) < best).all())
+bumped = value(optimal_logit[:, None] + bumps, log_g)
+# Bumps far out, where both densities are almost 0, change the value by less than its rounding.
+claim("none of 200 bumps improves D* by more than 1e-12", (bumped < best + 1e-12).all())
+claim("most of them cost more than 1e-3 nats", (bumped < best - 1e-3).sum() > 100)
 claim("D* turned upside down is worse by more than 2 nats", value(-optimal_logit, log_g) < best - 2)
 
 # %% [markdown]

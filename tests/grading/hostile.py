@@ -512,7 +512,7 @@ GREEDY = [
             if os.fork() == 0:
                 held = b"\\1" * 2**29
                 os.write(send, b"!")
-                time.sleep(60)
+                time.sleep(300)
                 os._exit(0)
         os.close(send)
         for _ in range(10):
