@@ -81,9 +81,10 @@ def with_variables(**variables: str) -> Callable[[Path], Place]:
 
 
 def with_threads(count: int) -> Setting:
+    # Threads that spin while they wait make a busy machine ten times slower.
     return Setting(
         f"{count} thread{'s' if count > 1 else ''}",
-        with_variables(GM_COURSE_THREADS=str(count)),
+        with_variables(GM_COURSE_THREADS=str(count), OMP_WAIT_POLICY="passive"),
         evidence=f"threads:{count},{count}",
     )
 
