@@ -415,7 +415,9 @@ def test_bad_arguments_are_refused():
         trainer.run(-1)
     with pytest.raises(ArgumentError, match="save_every needs a checkpoint path"):
         trainer.run(1, save_every=1)
-    with pytest.raises(ArgumentError, match="run: threads must be a whole number"):
+    with pytest.raises(
+        ArgumentError, match="run: threads must be a whole number of at least 1; got 0"
+    ):
         trainer.run(1, threads=0)
     with pytest.raises(ArgumentError, match="at least one player"):
         Trainer({}, trainer.batches, generator=trainer.generator)
